@@ -1,0 +1,157 @@
+"""Coda: every language model, in the terminal and in Python.
+
+    from coda_cli import LLMManager
+    response = await LLMManager().generate_response("Hello")
+
+Names are imported on first use (PEP 562), so `import coda_cli` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from coda_cli.engine.core.config import (
+        ConversationConfig,
+        FunctionCallingConfig,
+        LLMConfig,
+        LLMProvider,
+        ProviderConfig,
+    )
+    from coda_cli.engine.core.errors import (
+        CodaError,
+        LLMAuthenticationError,
+        LLMBadResponseError,
+        LLMConnectionError,
+        LLMContextLengthError,
+        LLMError,
+        LLMIncompleteResponseError,
+        LLMInvalidRequestError,
+        LLMModelNotFoundError,
+        LLMOverloadedError,
+        LLMProviderUnavailableError,
+        LLMRateLimitError,
+        LLMTimeoutError,
+        LLMUnsupportedError,
+    )
+    from coda_cli.engine.core.messages import (
+        AudioPart,
+        FilePart,
+        ImagePart,
+        LLMMessage,
+        MessageRole,
+        ReasoningPart,
+        TextPart,
+        ToolCallPart,
+        ToolResultPart,
+    )
+    from coda_cli.engine.core.ports import ModelInfo, ProviderRequest
+    from coda_cli.engine.core.responses import LLMResponse, LLMStreamChunk
+    from coda_cli.engine.core.usage import FinishReason, Status, TokenUsage
+    from coda_cli.engine.generation import Generation
+    from coda_cli.engine.manager import LLMManager
+    from coda_cli.engine.providers.base import BaseLLMProvider
+    from coda_cli.engine.providers.scripted import Reply, ScriptedProvider
+
+__version__: Final = "0.1.0"
+
+_CORE: Final = "coda_cli.engine.core"
+_HOMES: Final[dict[str, str]] = {
+    "AudioPart": f"{_CORE}.messages",
+    "BaseLLMProvider": "coda_cli.engine.providers.base",
+    "CodaError": f"{_CORE}.errors",
+    "ConversationConfig": f"{_CORE}.config",
+    "FilePart": f"{_CORE}.messages",
+    "FinishReason": f"{_CORE}.usage",
+    "FunctionCallingConfig": f"{_CORE}.config",
+    "Generation": "coda_cli.engine.generation",
+    "ImagePart": f"{_CORE}.messages",
+    "LLMAuthenticationError": f"{_CORE}.errors",
+    "LLMBadResponseError": f"{_CORE}.errors",
+    "LLMConfig": f"{_CORE}.config",
+    "LLMConnectionError": f"{_CORE}.errors",
+    "LLMContextLengthError": f"{_CORE}.errors",
+    "LLMError": f"{_CORE}.errors",
+    "LLMIncompleteResponseError": f"{_CORE}.errors",
+    "LLMInvalidRequestError": f"{_CORE}.errors",
+    "LLMManager": "coda_cli.engine.manager",
+    "LLMMessage": f"{_CORE}.messages",
+    "LLMModelNotFoundError": f"{_CORE}.errors",
+    "LLMOverloadedError": f"{_CORE}.errors",
+    "LLMProvider": f"{_CORE}.config",
+    "LLMProviderUnavailableError": f"{_CORE}.errors",
+    "LLMRateLimitError": f"{_CORE}.errors",
+    "LLMResponse": f"{_CORE}.responses",
+    "LLMStreamChunk": f"{_CORE}.responses",
+    "LLMTimeoutError": f"{_CORE}.errors",
+    "LLMUnsupportedError": f"{_CORE}.errors",
+    "MessageRole": f"{_CORE}.messages",
+    "ModelInfo": f"{_CORE}.ports",
+    "ProviderConfig": f"{_CORE}.config",
+    "ProviderRequest": f"{_CORE}.ports",
+    "ReasoningPart": f"{_CORE}.messages",
+    "Reply": "coda_cli.engine.providers.scripted",
+    "ScriptedProvider": "coda_cli.engine.providers.scripted",
+    "Status": f"{_CORE}.usage",
+    "TextPart": f"{_CORE}.messages",
+    "TokenUsage": f"{_CORE}.usage",
+    "ToolCallPart": f"{_CORE}.messages",
+    "ToolResultPart": f"{_CORE}.messages",
+}
+
+__all__ = [
+    "AudioPart",
+    "BaseLLMProvider",
+    "CodaError",
+    "ConversationConfig",
+    "FilePart",
+    "FinishReason",
+    "FunctionCallingConfig",
+    "Generation",
+    "ImagePart",
+    "LLMAuthenticationError",
+    "LLMBadResponseError",
+    "LLMConfig",
+    "LLMConnectionError",
+    "LLMContextLengthError",
+    "LLMError",
+    "LLMIncompleteResponseError",
+    "LLMInvalidRequestError",
+    "LLMManager",
+    "LLMMessage",
+    "LLMModelNotFoundError",
+    "LLMOverloadedError",
+    "LLMProvider",
+    "LLMProviderUnavailableError",
+    "LLMRateLimitError",
+    "LLMResponse",
+    "LLMStreamChunk",
+    "LLMTimeoutError",
+    "LLMUnsupportedError",
+    "MessageRole",
+    "ModelInfo",
+    "ProviderConfig",
+    "ProviderRequest",
+    "ReasoningPart",
+    "Reply",
+    "ScriptedProvider",
+    "Status",
+    "TextPart",
+    "TokenUsage",
+    "ToolCallPart",
+    "ToolResultPart",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

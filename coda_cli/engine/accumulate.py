@@ -1,0 +1,136 @@
+"""Deltas -> a message, for every vendor."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from coda_cli.engine.core.events import Finished, ProviderEvent, ReasoningDelta, TextDelta, ToolCallDelta, Usage
+from coda_cli.engine.core.messages import Part, ReasoningPart, TextPart, ToolCallPart, new_id
+from coda_cli.engine.core.usage import TokenUsage
+
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+
+
+class SurrogateJoiner:
+    """Text whose code points are all valid: a UTF-16 pair that a vendor cut in two is joined, a lone half is U+FFFD."""
+
+    def __init__(self) -> None:
+        self._high = ""
+
+    def feed(self, text: str) -> str:
+        """The valid form of what can be decided so far."""
+        if not self._high and not _SURROGATES.search(text):
+            return text
+        text = self._high + text
+        self._high = ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._high = text[:-1], text[-1]
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+    def flush(self) -> str:
+        """What was held back, at the end."""
+        high, self._high = self._high, ""
+        return "\ufffd" if high else ""
+
+
+@dataclass(slots=True)
+class _Call:
+    id: str = ""
+    name: str = ""
+    arguments: list[str] = field(default_factory=list)
+
+
+class Accumulator:
+    """Collects one answer. `parts()` is its message so far: reasoning, text and calls in the order they began."""
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+        self._runs: list[tuple[str, list[str]]] = []
+        self._signatures: dict[int, tuple[str | None, str | None]] = {}
+        self._calls: dict[int, _Call] = {}
+        self._joiner = SurrogateJoiner()
+        self.usage = TokenUsage()
+        self.finished: Finished | None = None
+
+    def add(self, event: ProviderEvent) -> ProviderEvent:
+        """Take *event* in; returns it with its text made valid."""
+        match event:
+            case TextDelta(text):
+                text = self._joiner.feed(text)
+                self._run("text").append(text)
+                return TextDelta(text)
+            case ReasoningDelta(text, signature, data):
+                text = _SURROGATES.sub("\ufffd", text)
+                if text or signature or data:
+                    self._run("reasoning").append(text)
+                if signature or data:
+                    self._signatures[len(self._runs) - 1] = (signature, data)
+                return ReasoningDelta(text, signature, data)
+            case ToolCallDelta(index, call_id, name, arguments):
+                call = self._calls.get(index)
+                if call is None:
+                    call = self._calls[index] = _Call()
+                    self._runs.append((f"call {index}", []))
+                call.id = call.id or call_id or ""
+                call.name = call.name or name or ""
+                call.arguments.append(arguments)
+            case Usage(usage):
+                self.usage = usage
+            case Finished():
+                self.finished = event
+        return event
+
+    def flush(self) -> str:
+        """Text that was held back for its other half, at the end of the stream."""
+        rest = self._joiner.flush()
+        if rest:
+            self._run("text").append(rest)
+        return rest
+
+    def _run(self, kind: str) -> list[str]:
+        closed = len(self._runs) - 1 in self._signatures
+        if not self._runs or self._runs[-1][0] != kind or closed:
+            self._runs.append((kind, []))
+        return self._runs[-1][1]
+
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        return "".join("".join(pieces) for kind, pieces in self._runs if kind == "text")
+
+    @property
+    def reasoning(self) -> str:
+        """The thinking so far, blocks set apart by a blank line."""
+        blocks = ("".join(pieces) for kind, pieces in self._runs if kind == "reasoning")
+        return "\n\n".join(block for block in blocks if block)
+
+    @property
+    def visible(self) -> bool:
+        """Whether anything has come that a person may have seen or a tool may act on."""
+        return bool(self._calls) or any("".join(pieces) for _, pieces in self._runs)
+
+    def tool_calls(self) -> list[ToolCallPart]:
+        """The calls, with ids made up where the vendor gives none."""
+        calls = [self._calls[index] for index in sorted(self._calls)]
+        return [
+            ToolCallPart(id=call.id or new_id("call"), name=call.name, arguments="".join(call.arguments))
+            for call in calls
+        ]
+
+    def parts(self) -> list[Part]:
+        """The message: every run as a part."""
+        calls = dict(zip(sorted(self._calls), self.tool_calls(), strict=True))
+        out: list[Part] = []
+        for number, (kind, pieces) in enumerate(self._runs):
+            text = "".join(pieces)
+            if kind == "text":
+                if text:
+                    out.append(TextPart(text=text))
+            elif kind == "reasoning":
+                signature, data = self._signatures.get(number, (None, None))
+                out.append(ReasoningPart(text=text, signature=signature, data=data, provider=self._provider))
+            else:
+                out.append(calls[int(kind.removeprefix("call "))])
+        return out

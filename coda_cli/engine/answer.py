@@ -1,0 +1,263 @@
+"""The life of one answer: keep the question, ask, keep the answer, tell the world.
+
+Every way out (done, failed, stopped by a person) passes the same end: what came is kept with its status, one usage
+record is written, and one final event is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from coda_cli.engine.conversations.history import sendable
+from coda_cli.engine.core.errors import LLMError, LLMIncompleteResponseError, LLMInvalidRequestError
+from coda_cli.engine.core.events import (
+    AnalyticsUpdate,
+    ConversationCreated,
+    Event,
+    FunctionCalls,
+    ResponseComplete,
+    ResponseError,
+    ResponseStart,
+)
+from coda_cli.engine.core.messages import LLMMessage, MediaPart, MessageRole, user
+from coda_cli.engine.core.ports import Clock, ConversationStore, Provider, UsageRecord, UsageSink
+from coda_cli.engine.core.responses import LLMResponse
+from coda_cli.engine.core.usage import FinishReason, Status, TokenUsage
+from coda_cli.engine.request import build
+from coda_cli.engine.turn import Stamp, Turn
+
+Emit = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a caller asked for. `must_exist`: the conversation has to be there already."""
+
+    prompt: str
+    conversation_id: str
+    response_id: str
+    must_exist: bool
+    provider: str | None
+    model: str | None
+    system_prompt: str | None
+    media: Sequence[MediaPart]
+    options: Mapping[str, Any]
+    schema: Mapping[str, Any] | None
+
+
+@dataclass(slots=True)
+class ProviderStats:
+    """What this process asked of one provider. Cost in USD over the priced requests."""
+
+    request_count: int = 0
+    total_tokens: int = 0
+    total_cost: float = 0.0
+    error_count: int = 0
+
+
+class Host(Protocol):
+    """What an answer needs of the manager that it belongs to."""
+
+    store: ConversationStore
+    usage: UsageSink | None
+    clock: Clock
+
+    async def resolve(self, provider: str | None, model: str | None) -> tuple[str, Provider, str]:
+        """(name, provider, model) for what was asked, defaults filled in. Raises LLMError."""
+        ...
+
+    def price(self, provider: str, model: str, usage: TokenUsage) -> float | None:
+        """USD, or None where no price is known."""
+        ...
+
+    def stats(self, provider: str) -> ProviderStats:
+        """The counters of *provider*."""
+        ...
+
+
+class Answer:
+    """One answer under way. `run()` works it through, once."""
+
+    def __init__(
+        self, plan: Plan, host: Host, publish: Emit, process: Callable[[LLMResponse], Awaitable[LLMResponse]]
+    ) -> None:
+        self._plan = plan
+        self._host = host
+        self._publish = publish
+        self._process = process
+        self._stamp = Stamp(plan.conversation_id, host.clock)
+        self._name = plan.provider or ""
+        self._model = plan.model or ""
+        self._turn: Turn | None = None
+        self._dropped: list[str] = []
+
+    async def run(self) -> LLMResponse:
+        """The answer. Raises the LLMError it failed with; a cancellation gives what had come, marked interrupted."""
+        error: LLMError | None = None
+        cancelled = False
+        try:
+            await self._ask()
+        except LLMError as exc:
+            error = exc
+        except asyncio.CancelledError:
+            # A person stopped the answer. From here on this task finishes its work: the part is kept.
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
+            cancelled = True
+        response = self._response(error, cancelled)
+        if error is None:
+            response = await self._process(response)
+        await self._keep_answer(response)
+        self._record(response, error)
+        self._tell(response, error)
+        if error is not None:
+            raise error
+        return response
+
+    async def _ask(self) -> None:
+        plan = self._plan
+        try:
+            messages = await self._keep_question()
+            self._name, provider, self._model = await self._host.resolve(plan.provider, plan.model)
+        finally:
+            self._publish(
+                self._stamp(ResponseStart, response_id=plan.response_id, provider=self._name, model=self._model)
+            )
+        request, self._dropped = build(
+            provider.config,
+            provider.profile(self._model),
+            self._model,
+            sendable(messages),
+            system_prompt=plan.system_prompt,
+            options=plan.options,
+            schema=plan.schema,
+        )
+        self._turn = Turn(provider, self._name, request, self._host.clock, self._stamp)
+        await self._turn.run(self._publish)
+        if self._turn.error is not None:
+            raise self._turn.error
+
+    async def _keep_question(self) -> list[LLMMessage]:
+        plan, store = self._plan, self._host.store
+        if plan.must_exist:
+            try:
+                await store.messages(plan.conversation_id)
+            except KeyError:
+                raise LLMInvalidRequestError(
+                    f"there is no conversation {plan.conversation_id!r}",
+                    hint="start one with generate_response(), which gives its conversation_id",
+                ) from None
+        if await store.create(plan.conversation_id):
+            self._publish(self._stamp(ConversationCreated))
+        await store.append(plan.conversation_id, user(plan.prompt, plan.media))
+        return await store.messages(plan.conversation_id)
+
+    def _response(self, error: LLMError | None, cancelled: bool) -> LLMResponse:
+        turn = self._turn
+        finished = turn.answer.finished if turn is not None else None
+        status, reason = Status.COMPLETE, finished.reason if finished else FinishReason.UNKNOWN
+        if cancelled:
+            status, reason = Status.INTERRUPTED, FinishReason.CANCELLED
+        elif error is not None:
+            incomplete = isinstance(error, LLMIncompleteResponseError)
+            status, reason = Status.INCOMPLETE if incomplete else Status.ERROR, FinishReason.ERROR
+        response = LLMResponse(
+            response_id=self._plan.response_id,
+            content="",
+            provider=self._name,
+            model=self._model,
+            conversation_id=self._plan.conversation_id,
+            finish_reason=reason,
+            status=status,
+        )
+        if self._dropped:
+            response.metadata["dropped_options"] = self._dropped
+        if turn is not None:
+            response.content = turn.answer.text
+            response.reasoning = turn.answer.reasoning
+            response.tool_calls = turn.answer.tool_calls()
+            response.usage = turn.answer.usage
+            response.cost = self._host.price(self._name, self._model, response.usage)
+        if finished is not None:
+            response.metadata |= {"vendor_response_id": finished.response_id, "vendor_model": finished.model}
+        return response
+
+    async def _keep_answer(self, response: LLMResponse) -> None:
+        parts = self._turn.answer.parts() if self._turn is not None else []
+        if not parts:
+            return
+        message = LLMMessage(role=MessageRole.ASSISTANT, parts=parts, status=response.status.value)
+        if message.content != response.content:
+            message.content = response.content
+        message.metadata |= {
+            "provider": response.provider,
+            "model": response.model,
+            "usage": response.usage.model_dump(),
+            "finish_reason": response.finish_reason.value,
+        }
+        await self._host.store.append(response.conversation_id, message)
+
+    def _record(self, response: LLMResponse, error: LLMError | None) -> None:
+        stats = self._host.stats(response.provider)
+        stats.request_count += 1
+        stats.total_tokens += response.usage.total_tokens
+        stats.total_cost += response.cost or 0.0
+        stats.error_count += error is not None
+        if self._host.usage is None:
+            return
+        turn = self._turn
+        self._host.usage.record(
+            UsageRecord(
+                time=self._host.clock.now(),
+                conversation_id=response.conversation_id,
+                provider=response.provider,
+                model=response.model,
+                usage=response.usage,
+                cost=response.cost,
+                latency=turn.latency if turn is not None else 0.0,
+                first_token=turn.first_token if turn is not None else None,
+                retries=turn.retries if turn is not None else 0,
+                status=response.status.value,
+                error=type(error).__name__ if error is not None else None,
+            )
+        )
+
+    def _tell(self, response: LLMResponse, error: LLMError | None) -> None:
+        turn = self._turn
+        if response.tool_calls and error is None:
+            calls = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in response.tool_calls]
+            self._publish(self._stamp(FunctionCalls, calls=calls))
+        shared = {
+            "response_id": response.response_id,
+            "provider": response.provider,
+            "model": response.model,
+            "status": response.status.value,
+            "usage": response.usage,
+            "latency": turn.latency if turn is not None else 0.0,
+            "retries": turn.retries if turn is not None else 0,
+        }
+        if error is not None:
+            final: Event = self._stamp(ResponseError, error=error.describe(), partial=response.content, **shared)
+        else:
+            final = self._stamp(
+                ResponseComplete,
+                content=response.content,
+                finish_reason=response.finish_reason.value,
+                cost=response.cost,
+                **shared,
+            )
+        self._publish(final)
+        stats = self._host.stats(response.provider)
+        self._publish(
+            self._stamp(
+                AnalyticsUpdate,
+                provider=response.provider,
+                request_count=stats.request_count,
+                total_tokens=stats.total_tokens,
+                total_cost=stats.total_cost,
+            )
+        )

@@ -1,0 +1,205 @@
+"""Two closed unions: what a provider yields, and what the engine tells the world.
+
+`ProviderEvent` is what a vendor's stream says, in Coda's words. Order: any of text, reasoning, tool-call deltas and
+usage, then exactly one `Finished`. A stream that ends without `Finished` was cut.
+
+`Event` is what front ends, programs and logs see. It is frozen and JSON-able (`to_json()`); every event has `type`,
+`seq` (from 0, without gaps, per generation), `time` (Unix seconds) and `conversation_id`. Order within a generation:
+`conversation_created` (only for a new conversation), `response_start`, then any of `response_chunk`, `reasoning_chunk`,
+`function_calls`, `retry_scheduled`; last exactly one of `response_complete` and `response_error`, after which only an
+`analytics_update` may follow. `provider_status_change` belongs to no generation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from coda_cli.engine.core.usage import FinishReason, TokenUsage
+
+# ---- what a provider yields -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """A piece of the model's thinking; `signature` and `data` (opaque, whole) close a block of it."""
+
+    text: str = ""
+    signature: str | None = None
+    data: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of a tool call. Pieces of one call share `index`; `id` and `name` may come only with the first."""
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The vendor's token counts so far; a later one replaces an earlier one."""
+
+    usage: TokenUsage
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The vendor's own end marker arrived."""
+
+    reason: FinishReason
+    model: str | None = None
+    response_id: str | None = None
+
+
+ProviderEvent = TextDelta | ReasoningDelta | ToolCallDelta | Usage | Finished
+
+
+# ---- what the engine tells the world --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Event:
+    type: ClassVar[str]
+    seq: int = -1
+    time: float = 0.0
+    conversation_id: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as plain data, `type` first."""
+        out: dict[str, Any] = {"type": self.type}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            out[field.name] = value.model_dump() if isinstance(value, TokenUsage) else value
+        return out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationCreated(_Event):
+    """A new conversation exists."""
+
+    type: ClassVar[str] = "conversation_created"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseStart(_Event):
+    """The request is about to leave for `provider`."""
+
+    type: ClassVar[str] = "response_start"
+    response_id: str
+    provider: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseChunk(_Event):
+    """A piece of the answer."""
+
+    type: ClassVar[str] = "response_chunk"
+    delta: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasoningChunk(_Event):
+    """A piece of the model's thinking."""
+
+    type: ClassVar[str] = "reasoning_chunk"
+    delta: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionCalls(_Event):
+    """The model asks for tools: a list of `{"id", "name", "arguments"}` (arguments as JSON text)."""
+
+    type: ClassVar[str] = "function_calls"
+    calls: list[dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryScheduled(_Event):
+    """Attempt `attempt` (from 1) failed with `error`; the next one starts in `wait` seconds."""
+
+    type: ClassVar[str] = "retry_scheduled"
+    attempt: int
+    max_retries: int
+    wait: float
+    error: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseComplete(_Event):
+    """The answer is done. `status` is "complete" or "interrupted"; `cost` is in USD, None if not known."""
+
+    type: ClassVar[str] = "response_complete"
+    response_id: str
+    provider: str
+    model: str
+    content: str
+    finish_reason: str
+    status: str
+    usage: TokenUsage
+    cost: float | None = None
+    latency: float = 0.0
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseError(_Event):
+    """The answer failed. `partial` is the text that came; `status` is "incomplete" or "error"."""
+
+    type: ClassVar[str] = "response_error"
+    response_id: str
+    provider: str
+    model: str
+    error: dict[str, Any]
+    partial: str
+    status: str
+    usage: TokenUsage
+    latency: float = 0.0
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderStatusChange(_Event):
+    """A provider became reachable, or stopped being so."""
+
+    type: ClassVar[str] = "provider_status_change"
+    provider: str
+    available: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyticsUpdate(_Event):
+    """Totals of this process after a request: requests, tokens, and USD for `provider`."""
+
+    type: ClassVar[str] = "analytics_update"
+    provider: str
+    request_count: int
+    total_tokens: int
+    total_cost: float
+
+
+Event = (
+    ConversationCreated
+    | ResponseStart
+    | ResponseChunk
+    | ReasoningChunk
+    | FunctionCalls
+    | RetryScheduled
+    | ResponseComplete
+    | ResponseError
+    | ProviderStatusChange
+    | AnalyticsUpdate
+)
+FINAL_EVENTS = (ResponseComplete, ResponseError)

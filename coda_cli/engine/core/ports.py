@@ -1,0 +1,135 @@
+"""What one part of the engine needs of another, as Protocols, and the values that cross them.
+
+The provider contract is `Provider.stream`: a whole answer is a collected stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from coda_cli.engine.core.config import ProviderConfig
+from coda_cli.engine.core.events import ProviderEvent
+from coda_cli.engine.core.messages import LLMMessage
+from coda_cli.engine.core.profiles import ModelProfile
+from coda_cli.engine.core.usage import TokenUsage
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool that the model may call; `parameters` is a JSON Schema."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRequest:
+    """One request, the same for every vendor.
+
+    `messages` may begin with system messages. `options` holds the neutral options (`temperature`, `top_p`,
+    `max_tokens`, `effort`: none|minimal|low|medium|high|xhigh|max, `seed`, `stop`) and, beside them, whatever the
+    vendor takes under its own name. `schema` is a JSON Schema that the answer must fit.
+    """
+
+    model: str
+    messages: Sequence[LLMMessage]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    schema: Mapping[str, Any] | None = None
+    tools: Sequence[ToolSpec] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model that a provider offers. Windows in tokens, sizes in bytes; None where not told."""
+
+    id: str
+    context_window: int | None = None
+    max_output: int | None = None
+    size: int | None = None
+    capabilities: tuple[str, ...] = ()
+
+
+class Provider(Protocol):
+    """A vendor, a server or a model on this machine. Raises only `LLMError` and `CancelledError`."""
+
+    config: ProviderConfig
+
+    def stream(self, request: ProviderRequest) -> AsyncGenerator[ProviderEvent, None]:
+        """One attempt at an answer, no retries. Closing the iterator stops the vendor."""
+        ...
+
+    async def list_models(self) -> list[ModelInfo]:
+        """What the provider offers."""
+        ...
+
+    async def resolve_model(self) -> str:
+        """The model that is used where none is named. May ask the provider."""
+        ...
+
+    def profile(self, model: str) -> ModelProfile:
+        """What *model* can do."""
+        ...
+
+    async def check(self) -> None:
+        """Return if the provider answers; raise LLMError with a hint if not."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give back connections, processes and memory."""
+        ...
+
+
+class ConversationStore(Protocol):
+    """Where messages are kept. The journal implements it; `conversations.memory` keeps them in this process."""
+
+    async def create(self, conversation_id: str) -> bool:
+        """Make the conversation unless it exists; whether it is new."""
+        ...
+
+    async def append(self, conversation_id: str, message: LLMMessage) -> None:
+        """Keep *message* at the end; when this returns it is safe."""
+        ...
+
+    async def messages(self, conversation_id: str) -> list[LLMMessage]:
+        """The messages from first to last. Raises KeyError for an unknown conversation."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRecord:
+    """One request for the usage log. Latencies in seconds, cost in USD (None: unpriced)."""
+
+    time: float
+    conversation_id: str
+    provider: str
+    model: str
+    usage: TokenUsage
+    cost: float | None
+    latency: float
+    first_token: float | None
+    retries: int
+    status: str
+    error: str | None
+
+
+class UsageSink(Protocol):
+    """Where every finished request leaves one line."""
+
+    def record(self, record: UsageRecord) -> None:
+        """Keep *record*. Must not raise for a full or read-only disk: the answer matters more."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, so that tests can hold it. `now` is Unix seconds, `monotonic` counts seconds, `sleep` waits."""
+
+    def now(self) -> float: ...
+    def monotonic(self) -> float: ...
+    async def sleep(self, seconds: float) -> None: ...
+
+
+PriceOf = Callable[[str, str, TokenUsage], float | None]
+"""(provider kind, model, usage) -> USD, or None where no price is known."""

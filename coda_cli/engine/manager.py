@@ -1,0 +1,247 @@
+"""LLMManager: the one object that front ends and programs drive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from coda_cli.engine.answer import Answer, Emit, Plan, ProviderStats
+from coda_cli.engine.bus import EventBus, Subscription
+from coda_cli.engine.clock import SystemClock
+from coda_cli.engine.conversations.memory import MemoryStore
+from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig
+from coda_cli.engine.core.errors import LLMError, LLMProviderUnavailableError, LLMTimeoutError
+from coda_cli.engine.core.events import Event, ProviderStatusChange
+from coda_cli.engine.core.messages import MediaPart, new_id
+from coda_cli.engine.core.ports import Clock, ConversationStore, ModelInfo, Provider, UsageSink
+from coda_cli.engine.core.responses import LLMResponse
+from coda_cli.engine.core.usage import TokenUsage
+from coda_cli.engine.generation import Generation
+from coda_cli.engine.providers.choose import Choice, choose, standard_providers
+from coda_cli.engine.providers.registry import create
+from coda_cli.engine.usage.prices import price
+
+
+class LLMManager:
+    """Conversations with any provider.
+
+    Keeps *config* by reference: later changes to it take effect. Without one, the environment decides (a vendor's key,
+    else a running Ollama, else a small model on this machine). *store* keeps the conversations (default: in memory),
+    *usage* gets a record of every request.
+    """
+
+    def __init__(
+        self,
+        config: LLMConfig | None = None,
+        *,
+        store: ConversationStore | None = None,
+        usage: UsageSink | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.config = config if config is not None else LLMConfig()
+        if not self.config.providers:
+            self.config.providers = standard_providers()
+        self._providers: dict[str, Provider] = {}
+        self.store: ConversationStore = store if store is not None else MemoryStore()
+        self.usage = usage
+        self.clock: Clock = clock if clock is not None else SystemClock()
+        self._bus = EventBus()
+        self._stats: dict[str, ProviderStats] = {}
+        self._available: dict[str, bool] = {}
+        self._choice: Choice | None = None
+
+    # ---- answers ----------------------------------------------------------------------------------------------
+
+    def generate_response(
+        self,
+        prompt: str,
+        *,
+        conversation_id: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        system_prompt: str | None = None,
+        stream: bool | None = None,
+        media: Sequence[MediaPart] = (),
+        schema: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Generation:
+        """An answer to *prompt*: await the result, or iterate it for chunks. Nothing is sent before that.
+
+        Without *conversation_id* a new conversation begins; an unknown one is created. *options* are sampling and
+        vendor options of this request (`temperature`, `max_tokens`, `effort`, ...). `stream=False` makes an iteration
+        yield the whole answer as one chunk. Awaiting or iterating raises LLMError.
+        """
+        return self._generation(
+            False, prompt, conversation_id, provider, model, system_prompt, stream, media, schema, options
+        )
+
+    def continue_conversation(
+        self,
+        conversation_id: str,
+        prompt: str,
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        system_prompt: str | None = None,
+        stream: bool | None = None,
+        media: Sequence[MediaPart] = (),
+        schema: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Generation:
+        """Like `generate_response`, in a conversation that exists: an unknown one is LLMInvalidRequestError."""
+        return self._generation(
+            True, prompt, conversation_id, provider, model, system_prompt, stream, media, schema, options
+        )
+
+    def _generation(
+        self,
+        must_exist: bool,
+        prompt: str,
+        conversation_id: str | None,
+        provider: str | None,
+        model: str | None,
+        system_prompt: str | None,
+        stream: bool | None,
+        media: Sequence[MediaPart],
+        schema: Mapping[str, Any] | None,
+        options: Mapping[str, Any],
+    ) -> Generation:
+        plan = Plan(
+            prompt=prompt,
+            conversation_id=conversation_id or new_id("conv"),
+            response_id=new_id("resp"),
+            must_exist=must_exist,
+            provider=provider,
+            model=model,
+            system_prompt=system_prompt,
+            media=tuple(media),
+            options=dict(options),
+            schema=schema,
+        )
+        chunked = self.config.stream_responses if stream is None else stream and self.config.stream_responses
+        return Generation(lambda emit: self._answer(plan, emit), plan.conversation_id, chunked=chunked)
+
+    async def _answer(self, plan: Plan, emit: Emit) -> LLMResponse:
+        def publish(event: Event) -> None:
+            emit(event)
+            if self.config.websocket_events_enabled:
+                self._bus.publish(event)
+
+        return await Answer(plan, self, publish, self._process_response).run()
+
+    async def _process_response(self, response: LLMResponse) -> LLMResponse:
+        """For subclasses: change the answer before it is kept and returned. Chunks have gone out raw by then."""
+        return response
+
+    async def resolve(self, provider: str | None, model: str | None) -> tuple[str, Provider, str]:
+        """(name, provider, model) for what was asked, defaults filled in. Raises LLMError."""
+        name = provider or (await self.default_choice()).name
+        chosen = self.provider(name)
+        return name, chosen, model or await chosen.resolve_model()
+
+    def price(self, provider: str, model: str, usage: TokenUsage) -> float | None:
+        """USD for *usage*, or None where no price is known."""
+        config = self.config.providers.get(provider)
+        return None if config is None else price(config.provider, model, usage, own_host=bool(config.api_base))
+
+    def stats(self, provider: str) -> ProviderStats:
+        """What this process asked of *provider*."""
+        return self._stats.setdefault(provider, ProviderStats())
+
+    # ---- providers --------------------------------------------------------------------------------------------
+
+    def provider(self, name: str) -> Provider:
+        """The provider called *name*, made on first use. Raises LLMProviderUnavailableError for an unknown one."""
+        if name in self._providers:
+            return self._providers[name]
+        config = self.config.providers.get(name)
+        if config is None:
+            known = ", ".join(sorted({*self.config.providers, *self._providers})) or "none"
+            raise LLMProviderUnavailableError(
+                f"there is no provider called {name!r}", hint=f"choose one of: {known}", provider=name
+            )
+        self._providers[name] = create(config, offline=self.config.offline)
+        return self._providers[name]
+
+    async def default_choice(self) -> Choice:
+        """The provider that answers when none is named, and why. Decided once."""
+        if self.config.default_provider:
+            return Choice(self.config.default_provider, "it is the configured default")
+        if self._choice is None:
+            self._choice = await choose(self.config)
+        return self._choice
+
+    async def list_providers(self) -> list[str]:
+        """The names of all providers, in the order they were configured."""
+        return list(dict.fromkeys([*self.config.providers, *self._providers]))
+
+    async def list_models(self, provider: str) -> list[ModelInfo]:
+        """What *provider* offers. Raises LLMError."""
+        return await self.provider(provider).list_models()
+
+    async def get_provider_status(self, provider: str) -> dict[str, Any]:
+        """Whether *provider* answers, and what this process has asked of it.
+
+        Keys: `provider`, `kind`, `model`, `available`, `reason` and `hint` (None when available), `latency` (seconds),
+        `request_count`, `total_tokens`, `total_cost` (USD), `error_count`.
+        """
+        stats = self._stats.get(provider, ProviderStats())
+        started = self.clock.monotonic()
+        config: ProviderConfig | None = None
+        model, failure = "", None
+        try:
+            instance = self.provider(provider)
+            config = instance.config
+            model = config.model
+            async with asyncio.timeout(config.connect_timeout + 1):
+                await instance.check()
+                model = await instance.resolve_model()
+        except LLMError as exc:
+            failure = exc
+        except TimeoutError:
+            failure = LLMTimeoutError("no answer within the connect timeout", provider=provider)
+        self._note_availability(provider, failure)
+        return {
+            "provider": provider,
+            "kind": (config.provider if config else LLMProvider.CUSTOM).value,
+            "model": model,
+            "available": failure is None,
+            "reason": failure.message if failure else None,
+            "hint": failure.hint if failure else None,
+            "error": type(failure).__name__ if failure else None,
+            "latency": self.clock.monotonic() - started,
+            "request_count": stats.request_count,
+            "total_tokens": stats.total_tokens,
+            "total_cost": stats.total_cost,
+            "error_count": stats.error_count,
+        }
+
+    def _note_availability(self, provider: str, failure: LLMError | None) -> None:
+        available = failure is None
+        if self._available.get(provider) not in (None, available) and self.config.websocket_events_enabled:
+            reason = failure.message if failure else None
+            change = ProviderStatusChange(time=self.clock.now(), provider=provider, available=available, reason=reason)
+            self._bus.publish(change)
+        self._available[provider] = available
+
+    # ---- the world --------------------------------------------------------------------------------------------
+
+    def subscribe(self) -> Subscription:
+        """Every event of every generation from now on; nothing while `config.websocket_events_enabled` is off."""
+        return self._bus.subscribe()
+
+    async def aclose(self) -> None:
+        """Give back connections, processes and memory of all providers."""
+        providers, self._providers = list(self._providers.values()), {}
+        for provider in providers:
+            await provider.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,97 @@
+"""Where a provider is, and which key goes there.
+
+A vendor's key goes only to that vendor: the standard environment key is sent to the vendor's default host or to the
+`*_BASE_URL` of the same environment. A provider with its own `api_base` gets only its own key, or none.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from coda_cli.engine.core.config import LLMProvider, ProviderConfig
+from coda_cli.engine.core.errors import LLMConnectionError
+
+_DEFAULT_BASE: Final = {
+    LLMProvider.OPENAI: "https://api.openai.com/v1",
+    LLMProvider.ANTHROPIC: "https://api.anthropic.com",
+    LLMProvider.OLLAMA: "http://127.0.0.1:11434",
+}
+_BASE_VARIABLE: Final = {
+    LLMProvider.OPENAI: "OPENAI_BASE_URL",
+    LLMProvider.ANTHROPIC: "ANTHROPIC_BASE_URL",
+    LLMProvider.OLLAMA: "OLLAMA_HOST",
+}
+KEY_VARIABLE: Final = {
+    LLMProvider.OPENAI: "OPENAI_API_KEY",
+    LLMProvider.ANTHROPIC: "ANTHROPIC_API_KEY",
+    LLMProvider.OLLAMA: "OLLAMA_API_KEY",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A base URL (no trailing slash) and the key for it. `own` is whether the person named the address."""
+
+    base_url: str
+    key: SecretStr | None
+    own: bool
+
+
+def endpoint(config: ProviderConfig, *, offline: bool = False, environ: Mapping[str, str] = os.environ) -> Endpoint:
+    """Where *config* points. Raises LLMConnectionError when offline and that is not this machine."""
+    kind = config.provider
+    named = config.api_base
+    base = named or environ.get(_BASE_VARIABLE.get(kind, ""), "").strip() or _DEFAULT_BASE[kind]
+    if kind is LLMProvider.OLLAMA:
+        base = ollama_url(base)
+    key = config.api_key
+    if key is None and not named:
+        value = environ.get(KEY_VARIABLE[kind], "").strip()
+        key = SecretStr(value) if value else None
+    if offline and not loopback(base):
+        raise LLMConnectionError(
+            f"offline: {urlsplit(base).hostname} is not on this machine",
+            hint="leave out --offline (or CODA_OFFLINE), or choose a local model with -m local",
+            final=True,
+        )
+    return Endpoint(base.rstrip("/"), key, own=base.rstrip("/") != _DEFAULT_BASE[kind])
+
+
+def ollama_url(host: str) -> str:
+    """OLLAMA_HOST in any of its spellings as a URL: "", "host", ":port", "host:port", "[::1]", a URL, a path.
+
+    The default port is 11434, or the scheme's own where one is given; 0.0.0.0 and [::], which a server listens on,
+    mean this machine for a client.
+    """
+    text = host.strip().strip("\"'")
+    scheme, _, rest = text.rpartition("://")
+    rest, _, path = rest.partition("/")
+    name, port = rest, ""
+    if rest.startswith("["):
+        name, _, tail = rest.partition("]")
+        name, port = name + "]", tail.removeprefix(":")
+    elif rest.count(":") == 1:
+        name, _, port = rest.partition(":")
+    elif rest.count(":") > 1:
+        name = f"[{rest}]"
+    port = port if port.isdigit() and 0 < int(port) < 65536 else {"http": "80", "https": "443"}.get(scheme, "11434")
+    name = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(name, name)  # noqa: S104 - a client, not a bind
+    return f"{scheme or 'http'}://{name}:{port}" + (f"/{path.strip('/')}" if path.strip("/") else "")
+
+
+def loopback(url: str) -> bool:
+    """Whether *url* points at this machine by its address alone (no name is looked up)."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

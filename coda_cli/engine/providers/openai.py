@@ -1,0 +1,121 @@
+"""OpenAI, and every server that speaks its Chat Completions or Responses API (vLLM, llama.cpp, LM Studio, ...)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from coda_cli.engine.core.config import LLMProvider, ProviderConfig
+from coda_cli.engine.core.errors import LLMAuthenticationError, LLMModelNotFoundError
+from coda_cli.engine.core.events import ProviderEvent
+from coda_cli.engine.core.ports import ModelInfo, ProviderRequest
+from coda_cli.engine.core.profiles import Dialect
+from coda_cli.engine.providers.base import BaseLLMProvider
+from coda_cli.engine.providers.choose import DEFAULT_MODEL
+from coda_cli.engine.providers.endpoints import Endpoint, endpoint
+from coda_cli.engine.providers.http import LeanTransport, Transport, timeouts
+from coda_cli.engine.providers.openai_chat import ChatMapping, chat_body
+from coda_cli.engine.providers.openai_responses import ResponsesMapping, responses_body
+from coda_cli.engine.providers.stainless import SDK, SDKTransport, http_client
+from coda_cli.engine.providers.wire import StreamMapping, events
+
+
+class OpenAIProvider(BaseLLMProvider):
+    """OpenAI or a compatible server: `config.api` picks the API, `config.transport` what carries it."""
+
+    def __init__(self, config: ProviderConfig, *, offline: bool = False) -> None:
+        super().__init__(config)
+        self._offline = offline
+        self._transport: SDKTransport | LeanTransport | None = None
+
+    def get_provider_name(self) -> LLMProvider:
+        """`openai`."""
+        return LLMProvider.OPENAI
+
+    @property
+    def dialect(self) -> Dialect:
+        """OpenAI's own models, or a compatible server's."""
+        return "compatible" if self._own_address() else "openai"
+
+    def _own_address(self) -> bool:
+        return self.config.api_base is not None or endpoint(self.config).own
+
+    def _endpoint(self) -> Endpoint:
+        where = endpoint(self.config, offline=self._offline)
+        if where.key is None and not where.own:
+            raise LLMAuthenticationError(
+                "there is no API key for OpenAI",
+                hint="set OPENAI_API_KEY, or run `coda config set-key openai`; "
+                "`-m local` answers on this machine without a key",
+            )
+        return where
+
+    def _connection(self) -> Transport:
+        if self._transport is None:
+            where = self._endpoint()
+            key = where.key.get_secret_value() if where.key else ""
+            if self.config.transport == "lean":
+                headers = {"authorization": f"Bearer {key}"} if key else {}
+                self._transport = LeanTransport(where.base_url, headers, self.config)
+            else:
+                self._transport = SDKTransport(lambda: _load(self.config, where.base_url, key), where.base_url)
+        return self._transport
+
+    async def stream(self, request: ProviderRequest) -> AsyncGenerator[ProviderEvent, None]:
+        """One attempt at an answer."""
+        profile = self.profile(request.model)
+        mapping: StreamMapping
+        if self.config.api == "responses":
+            path, body, mapping = "/responses", responses_body(request, profile), ResponsesMapping()
+        else:
+            path, body, mapping = "/chat/completions", chat_body(request, profile), ChatMapping()
+        async with (
+            self._connection().post(path, body) as response,
+            aclosing(events(response, mapping)) as answer,
+        ):
+            async for event in answer:
+                yield event
+
+    async def list_models(self) -> list[ModelInfo]:
+        """The server's models, by id."""
+        transport = self._connection()
+        if isinstance(transport, LeanTransport):
+            listed = (await transport.get("/models")).get("data") or []
+            return [ModelInfo(str(model["id"])) for model in listed]
+        assert isinstance(transport, SDKTransport)  # noqa: S101 - the two transports there are
+        sdk = await transport.sdk()
+        async with transport.errors(sdk):
+            page = await sdk.client.models.list()
+        return [ModelInfo(model.id) for model in page.data]
+
+    async def resolve_model(self) -> str:
+        """The configured model; else the vendor's default, or the first one of a compatible server."""
+        if self.config.model:
+            return self.config.model
+        if not self._own_address():
+            return DEFAULT_MODEL[LLMProvider.OPENAI]
+        models = await self.list_models()
+        if not models:
+            raise LLMModelNotFoundError("the server lists no model", hint="name one with -m PROVIDER/MODEL")
+        return models[0].id
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        if self._transport is not None:
+            await self._transport.aclose()
+
+
+def _load(config: ProviderConfig, base_url: str, key: str) -> SDK:
+    from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI
+
+    client = AsyncOpenAI(
+        api_key=key or "unused",  # the constructor refuses an empty one; a server without keys ignores it
+        base_url=base_url,
+        max_retries=0,
+        timeout=timeouts(config),
+        http_client=http_client(config),
+    )
+    if config.api_base is not None:
+        # taken from the environment by the constructor, and meant for the vendor only
+        client.organization = client.project = None
+    return SDK(client, APIStatusError, APITimeoutError, APIConnectionError)

@@ -1,0 +1,206 @@
+"""Bytes from a vendor -> JSON -> ProviderEvents: one decoder and one set of rules for every transport.
+
+Server-sent events follow the WHATWG "event stream" format; NDJSON is one JSON document a line, split on LF only (a raw
+U+2028 inside a string is text, not a line end). Both work on bytes, so a chunk may be cut anywhere, inside a UTF-8
+sequence too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from coda_cli.engine.core.errors import LLMBadResponseError, LLMConnectionError, LLMError, LLMIncompleteResponseError
+from coda_cli.engine.core.events import ProviderEvent
+
+MAX_EVENT_BYTES: Final = 32 * 1024 * 1024
+_BOM: Final = b"\xef\xbb\xbf"
+
+JSON = dict[str, Any]
+
+
+@dataclass(slots=True)
+class RawResponse:
+    """An open answer with status 200: its headers (lower-case names) and its body as it arrives."""
+
+    headers: Mapping[str, str]
+    chunks: AsyncIterator[bytes]
+
+
+class StreamMapping(Protocol):
+    """One vendor's event JSON -> ProviderEvents. Pure; holds the state of one answer."""
+
+    def feed(self, name: str, data: JSON) -> Iterable[ProviderEvent]:
+        """What one event says. *name* is the SSE event name, "" if it has none. Raises LLMError for an error event."""
+        ...
+
+    def whole(self, data: JSON) -> Iterable[ProviderEvent]:
+        """What a whole (not streamed) answer says."""
+        ...
+
+    def end(self) -> Iterable[ProviderEvent]:
+        """The `Finished` event if the vendor's end marker has come, else nothing."""
+        ...
+
+
+class SSEDecoder:
+    """Server-sent events from bytes. `feed` gives (name, data) of every event that is complete."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._started = False
+        self._name = ""
+        self._data: list[bytes] = []
+
+    def feed(self, chunk: bytes) -> list[tuple[str, bytes]]:
+        """The events that *chunk* completes. Raises LLMBadResponseError when one grows without bound."""
+        buffer = self._buffer + chunk
+        if not self._started:
+            if len(buffer) < len(_BOM) and _BOM.startswith(buffer):
+                self._buffer = buffer
+                return []
+            buffer = buffer.removeprefix(_BOM)
+            self._started = True
+        if b"\r" in buffer:
+            held = buffer.endswith(b"\r")  # its LF may be in the next chunk
+            buffer = (buffer[:-1] if held else buffer).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            *lines, rest = buffer.split(b"\n")
+            self._buffer = rest + b"\r" if held else rest
+        else:
+            *lines, self._buffer = buffer.split(b"\n")
+        _bound(len(self._buffer) + sum(map(len, self._data)))
+        return self._lines(lines)
+
+    def flush(self) -> list[tuple[str, bytes]]:
+        """What an unterminated last event holds, at the end of the body."""
+        rest, self._buffer = self._buffer, b""
+        return self._lines([*rest.replace(b"\r\n", b"\n").split(b"\n"), b""])
+
+    def _lines(self, lines: list[bytes]) -> list[tuple[str, bytes]]:
+        out = []
+        for line in lines:
+            if line.startswith(b"data:"):
+                self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
+            elif not line:
+                if self._data:
+                    out.append((self._name, b"\n".join(self._data)))
+                    self._data = []
+                self._name = ""
+            elif line.startswith(b"event:"):
+                self._name = line[6:].strip().decode("utf-8", "replace")
+            # anything else is a comment, an id or a retry time: none of them matters here
+        return out
+
+
+class NDJSONDecoder:
+    """One JSON document a line, from bytes."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    def feed(self, chunk: bytes) -> list[tuple[str, bytes]]:
+        """The lines that *chunk* completes. Raises LLMBadResponseError when one grows without bound."""
+        *lines, self._buffer = (self._buffer + chunk).split(b"\n")
+        _bound(len(self._buffer))
+        return [("", line) for line in lines if line.strip()]
+
+    def flush(self) -> list[tuple[str, bytes]]:
+        """The unterminated last line, at the end of the body."""
+        rest, self._buffer = self._buffer, b""
+        return [("", rest)] if rest.strip() else []
+
+
+def _bound(size: int) -> None:
+    if size > MAX_EVENT_BYTES:
+        raise LLMBadResponseError(f"one event of the stream is larger than {MAX_EVENT_BYTES // 1024 // 1024} MiB")
+
+
+def parse_json(data: bytes) -> JSON:
+    """*data* as a JSON object. Raises LLMBadResponseError."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as exc:
+        raise LLMBadResponseError(f"the provider sent broken JSON ({_snippet(data)})") from exc
+    if not isinstance(value, dict):
+        raise LLMBadResponseError(f"the provider sent JSON that is not an object ({_snippet(data)})")
+    return value
+
+
+def _snippet(data: bytes) -> str:
+    text = data[:80].decode("utf-8", "replace").strip()
+    return repr(text + ("..." if len(data) > 80 else ""))
+
+
+async def events(
+    response: RawResponse, mapping: StreamMapping, *, decoder: Callable[[], SSEDecoder | NDJSONDecoder] = SSEDecoder
+) -> AsyncGenerator[ProviderEvent, None]:
+    """The answer in *response* as ProviderEvents, ending in `Finished`.
+
+    A body that is one JSON document is read as a whole answer, HTML is refused, and an end of the body without the
+    vendor's end marker is LLMIncompleteResponseError. Shapes that the mapping does not expect are LLMBadResponseError.
+    """
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in ("text/html", "application/xhtml+xml"):
+        raise LLMBadResponseError("the provider answered with a web page instead of an answer", final=True)
+    if kind == "application/json" and decoder is SSEDecoder:
+        async for event in _whole(response, mapping):
+            yield event
+        return
+    decode, first = decoder(), True
+    try:
+        async for chunk in response.chunks:
+            if first and chunk:
+                first = False
+                if chunk.lstrip()[:1] == b"<":
+                    raise LLMBadResponseError("the provider answered with a web page instead of an answer", final=True)
+            for name, data in decode.feed(chunk):
+                for event in _mapped(mapping, name, data):
+                    yield event
+        for name, data in decode.flush():
+            for event in _mapped(mapping, name, data):
+                yield event
+    except LLMConnectionError as exc:
+        ending = list(mapping.end())
+        if not ending:
+            raise LLMIncompleteResponseError(f"the connection broke before the answer ended ({exc.message})") from exc
+        for event in ending:
+            yield event
+        return
+    ending = list(mapping.end())
+    if not ending:
+        raise LLMIncompleteResponseError("the answer ended without the provider's end marker")
+    for event in ending:
+        yield event
+
+
+async def _whole(response: RawResponse, mapping: StreamMapping) -> AsyncIterator[ProviderEvent]:
+    body = bytearray()
+    async for chunk in response.chunks:
+        body += chunk
+        _bound(len(body))
+    for event in _guarded(mapping.whole, parse_json(bytes(body))):
+        yield event
+    ending = list(mapping.end())
+    if not ending:
+        raise LLMIncompleteResponseError("the provider's answer does not say that it is complete")
+    for event in ending:
+        yield event
+
+
+def _mapped(mapping: StreamMapping, name: str, data: bytes) -> list[ProviderEvent]:
+    if data == b"[DONE]":
+        return _guarded(lambda done: mapping.feed("[DONE]", done), {})
+    value = parse_json(data)
+    return _guarded(lambda event: mapping.feed(name, event), value)
+
+
+def _guarded(read: Callable[[JSON], Iterable[ProviderEvent]], value: JSON) -> list[ProviderEvent]:
+    try:
+        return list(read(value))
+    except LLMError:
+        raise
+    except (TypeError, KeyError, AttributeError, IndexError, ValueError) as exc:
+        shape = json.dumps(value, default=str)[:120]
+        raise LLMBadResponseError(f"the provider sent an event of an unknown shape ({shape})") from exc

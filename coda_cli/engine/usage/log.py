@@ -1,0 +1,127 @@
+"""The usage log: one JSON line a request, append-only, so that status and cost live across processes.
+
+Fields: `time` (Unix s), `conversation`, `provider`, `model`, `input`, `cached`, `output`, `reasoning` (tokens), `price`
+(USD or "unpriced"), `latency`, `first_token` (s), `retries`, `status`, `error` (its class). It never holds any text.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coda_cli import paths
+from coda_cli.engine.core.ports import UsageRecord
+
+UNPRICED = "unpriced"
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over requests; `cost` in USD over the priced ones, `unpriced` counts the others."""
+
+    requests: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+    unpriced: int = 0
+    errors: int = 0
+
+
+class UsageLog:
+    """The log at *path* (default: `usage.jsonl` in the data folder)."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path or paths.data_dir() / "usage.jsonl"
+        self.failed: OSError | None = None
+
+    def record(self, record: UsageRecord) -> None:
+        """Append one line in one write under a lock. A disk that refuses is kept in `failed`, not raised."""
+        line = json.dumps(
+            {
+                "time": round(record.time, 3),
+                "conversation": record.conversation_id,
+                "provider": record.provider,
+                "model": record.model,
+                "input": record.usage.input_tokens,
+                "cached": record.usage.cached_tokens,
+                "output": record.usage.output_tokens,
+                "reasoning": record.usage.reasoning_tokens,
+                "price": UNPRICED if record.cost is None else record.cost,
+                "latency": round(record.latency, 3),
+                "first_token": None if record.first_token is None else round(record.first_token, 3),
+                "retries": record.retries,
+                "status": record.status,
+                "error": record.error,
+            },
+            ensure_ascii=False,
+        )
+        try:
+            with self._locked() as fd:
+                _append(fd, line.encode("utf-8", "replace") + b"\n")
+        except OSError as exc:
+            self.failed = exc
+
+    @contextmanager
+    def _locked(self) -> Iterator[int]:
+        fd = paths.open_private(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield fd
+        finally:
+            os.close(fd)
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Every readable line, oldest first; a damaged one is passed over."""
+        try:
+            file = self.path.open("rb")
+        except FileNotFoundError:
+            return
+        with file:
+            for raw in file:
+                try:
+                    value = json.loads(raw)
+                except ValueError:
+                    continue
+                if isinstance(value, dict):
+                    yield value
+
+    def totals(self) -> dict[str, Totals]:
+        """Sums by provider name."""
+        out: dict[str, Totals] = {}
+        for line in self.lines():
+            name = line.get("provider")
+            if not isinstance(name, str):
+                continue
+            sums = out.setdefault(name, Totals())
+            sums.requests += 1
+            sums.tokens += _number(line.get("input")) + _number(line.get("output"))
+            price = line.get("price")
+            if isinstance(price, int | float):
+                sums.cost += price
+            else:
+                sums.unpriced += 1
+            sums.errors += line.get("error") is not None
+        return out
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _append(fd: int, line: bytes) -> None:
+    """Write *line* whole or not at all, and never onto the torn end of another one."""
+    size = os.fstat(fd).st_size
+    if size and os.pread(fd, 1, size - 1) != b"\n":
+        line = b"\n" + line
+    written = 0
+    try:
+        while written < len(line):
+            written += os.write(fd, line[written:])
+    except OSError:
+        os.ftruncate(fd, size)
+        raise

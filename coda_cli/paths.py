@@ -1,0 +1,94 @@
+"""Where Coda keeps its files: config, data and cache folders of this user.
+
+`CODA_HOME` puts all three under one folder (`config/`, `data/`, `cache/`). Asking for a path never creates it;
+`private_dir()` creates a folder 0700 and `open_private()` a file 0600, whatever the umask.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_APP = "coda"
+
+
+def _home() -> Path | None:
+    home = os.environ.get("CODA_HOME")
+    return Path(home).expanduser() if home else None
+
+
+def config_dir() -> Path:
+    """The folder of `coda.toml`, templates and keys."""
+    if home := _home():
+        return home / "config"
+    from platformdirs import user_config_path
+
+    return user_config_path(_APP, appauthor=False)
+
+
+def data_dir() -> Path:
+    """The folder of what must never be lost: conversations, the usage log, downloaded models."""
+    if home := _home():
+        return home / "data"
+    from platformdirs import user_data_path
+
+    return user_data_path(_APP, appauthor=False)
+
+
+def cache_dir() -> Path:
+    """The folder of what can be made again: model lists, the last choice of provider."""
+    if home := _home():
+        return home / "cache"
+    from platformdirs import user_cache_path
+
+    return user_cache_path(_APP, appauthor=False)
+
+
+def config_file() -> Path:
+    """`coda.toml`; `CODA_CONFIG` names another file."""
+    named = os.environ.get("CODA_CONFIG")
+    return Path(named).expanduser() if named else config_dir() / "coda.toml"
+
+
+def models_dir() -> Path:
+    """The folder of downloaded model weights."""
+    return data_dir() / "models"
+
+
+def themes_dir() -> Path:
+    """The themes that come along: inside an installed package, beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "themes"
+    return inside if inside.is_dir() else package.parent / "themes"
+
+
+def private_dir(path: Path) -> Path:
+    """Create *path* and its missing parents, and make *path* itself 0700. Returns it. Raises OSError."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o700)
+    return path
+
+
+def open_private(path: Path, flags: int) -> int:
+    """`os.open` a file that only this user may read (0600 whatever the umask). Returns the descriptor."""
+    private_dir(path.parent)
+    fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    if os.fstat(fd).st_mode & 0o077:
+        os.fchmod(fd, 0o600)
+    return fd
+
+
+def replace_private(path: Path, content: bytes) -> None:
+    """Write a small file whole or not at all: temp file beside it, fsync, `os.replace`. 0600. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    fd = open_private(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
