@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _APP = "coda"
@@ -63,9 +64,18 @@ def themes_dir() -> Path:
 
 
 def private_dir(path: Path) -> Path:
-    """Create *path* and its missing parents, and make *path* itself 0700. Returns it. Raises OSError."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if path.stat().st_mode & 0o077:
+    """Create *path* and its missing parents 0700, whatever the umask, and return it. Raises OSError.
+
+    A folder of Coda's own that was opened to others is closed again; any other folder that is there already
+    (`CODA_CONFIG` may point into one) keeps its mode.
+    """
+    if not path.is_dir():
+        private_dir(path.parent)
+        with suppress(FileExistsError):  # another process was faster
+            path.mkdir(mode=0o700)
+    elif path.stat().st_mode & 0o077 and any(
+        path.is_relative_to(own) for own in (config_dir(), data_dir(), cache_dir())
+    ):
         path.chmod(0o700)
     return path
 

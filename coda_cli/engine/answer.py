@@ -26,6 +26,7 @@ from coda_cli.engine.core.messages import LLMMessage, MediaPart, MessageRole, us
 from coda_cli.engine.core.ports import Clock, ConversationStore, Provider, UsageRecord, UsageSink
 from coda_cli.engine.core.responses import LLMResponse
 from coda_cli.engine.core.usage import FinishReason, Status, TokenUsage
+from coda_cli.engine.generation import Outcome
 from coda_cli.engine.request import build
 from coda_cli.engine.turn import Stamp, Turn
 
@@ -94,8 +95,8 @@ class Answer:
         self._turn: Turn | None = None
         self._dropped: list[str] = []
 
-    async def run(self) -> LLMResponse:
-        """The answer. Raises the LLMError it failed with; a cancellation gives what had come, marked interrupted."""
+    async def run(self) -> Outcome:
+        """The answer, or what there is of it with the error; a cancellation gives what came, marked interrupted."""
         error: LLMError | None = None
         cancelled = False
         try:
@@ -114,9 +115,7 @@ class Answer:
         await self._keep_answer(response)
         self._record(response, error)
         self._tell(response, error)
-        if error is not None:
-            raise error
-        return response
+        return Outcome(response, error)
 
     async def _ask(self) -> None:
         plan = self._plan

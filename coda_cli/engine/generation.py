@@ -8,12 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from dataclasses import dataclass
 
 from coda_cli.engine.core.errors import LLMError
 from coda_cli.engine.core.events import Event, ReasoningChunk, ResponseChunk, ResponseStart
 from coda_cli.engine.core.responses import LLMResponse, LLMStreamChunk
 
-Produce = Callable[[Callable[[Event], None]], Awaitable[LLMResponse]]
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an answer ended: what there is of it, and the error it failed with, if any."""
+
+    response: LLMResponse
+    error: LLMError | None
+
+
+Produce = Callable[[Callable[[Event], None]], Awaitable[Outcome]]
 
 
 class Generation:
@@ -31,14 +41,15 @@ class Generation:
         self._chunked = chunked
         self._events: list[Event] = []
         self._waiters: list[asyncio.Future[None]] = []
-        self._task: asyncio.Task[LLMResponse] | None = None
+        self._task: asyncio.Task[Outcome] | None = None
+        self._cancelled = False
 
-    def _start(self) -> asyncio.Task[LLMResponse]:
+    def _start(self) -> asyncio.Task[Outcome]:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._work())
         return self._task
 
-    async def _work(self) -> LLMResponse:
+    async def _work(self) -> Outcome:
         try:
             return await self._produce(self._emit)
         finally:
@@ -61,13 +72,23 @@ class Generation:
     async def _result(self) -> LLMResponse:
         task = self._start()
         try:
-            return await asyncio.shield(task)
+            outcome = await asyncio.shield(task)
         except asyncio.CancelledError:
             # The awaiting task was cancelled: the answer must stop too, and its part be kept before we leave.
             await self._stop(task)
             raise
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.response
 
-    async def _stop(self, task: asyncio.Task[LLMResponse]) -> None:
+    @property
+    def response(self) -> LLMResponse | None:
+        """What there is of the answer once it has ended, also where it failed; None before that."""
+        if self._task is None or not self._task.done() or self._task.cancelled() or self._task.exception():
+            return None
+        return self._task.result().response
+
+    async def _stop(self, task: asyncio.Task[Outcome]) -> None:
         self.cancel()
         await asyncio.wait([task])
         if not task.cancelled():
@@ -75,7 +96,8 @@ class Generation:
 
     def cancel(self) -> None:
         """Stop the answer; what came is kept, marked as interrupted. Does nothing once it has ended."""
-        if self._task is not None and not self._task.done():
+        if self._task is not None and not self._task.done() and not self._cancelled:
+            self._cancelled = True  # once: a second one would disturb the keeping of the part
             self._task.cancel()
 
     async def batches(self) -> AsyncIterator[list[Event]]:
@@ -100,9 +122,8 @@ class Generation:
             for event in batch:
                 yield event
         task = self._start()
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, LLMError):
-            raise error
+        if not task.cancelled():
+            task.result()  # a defect of our own must not pass for the end of an answer
 
     async def __aiter__(self) -> AsyncIterator[LLMStreamChunk]:
         if not self._chunked:

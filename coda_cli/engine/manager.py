@@ -18,7 +18,7 @@ from coda_cli.engine.core.messages import MediaPart, new_id
 from coda_cli.engine.core.ports import Clock, ConversationStore, ModelInfo, Provider, UsageSink
 from coda_cli.engine.core.responses import LLMResponse
 from coda_cli.engine.core.usage import TokenUsage
-from coda_cli.engine.generation import Generation
+from coda_cli.engine.generation import Generation, Outcome
 from coda_cli.engine.providers.choose import Choice, choose, standard_providers
 from coda_cli.engine.providers.registry import create
 from coda_cli.engine.usage.prices import price
@@ -123,7 +123,7 @@ class LLMManager:
         chunked = self.config.stream_responses if stream is None else stream and self.config.stream_responses
         return Generation(lambda emit: self._answer(plan, emit), plan.conversation_id, chunked=chunked)
 
-    async def _answer(self, plan: Plan, emit: Emit) -> LLMResponse:
+    async def _answer(self, plan: Plan, emit: Emit) -> Outcome:
         def publish(event: Event) -> None:
             emit(event)
             if self.config.websocket_events_enabled:

@@ -139,3 +139,5 @@ class Turn:
         error.provider = error.provider or self._name
         error.model = error.model or self._request.model
         error.partial = self.answer.text
+        if error.hint:
+            error.hint = error.hint.replace("PROVIDER", self._name)

@@ -164,7 +164,7 @@ async def events(
     except LLMConnectionError as exc:
         ending = list(mapping.end())
         if not ending:
-            raise LLMIncompleteResponseError(f"the connection broke before the answer ended ({exc.message})") from exc
+            raise LLMIncompleteResponseError(f"the answer was cut off: {exc.message}") from exc
         for event in ending:
             yield event
         return

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SMALL: Final = 2048
 CREDIT: Final = 4
 
+# markdown-it leaves out what is nested deeper than this; its preset's 20 is ten levels of a list.
+MAX_NESTING: Final = 100
+
 _OPENER: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
 _ITEM: Final = re.compile(r"(?:[-*+]|\d{1,9}[.)]) ")
 _RULE: Final = re.compile(r" {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$")
@@ -52,7 +55,7 @@ def parser() -> MarkdownIt:
     """The one Markdown parser of this process: CommonMark with tables, strikethrough and untouched TeX."""
     from markdown_it import MarkdownIt
 
-    made = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    made = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).enable(["table", "strikethrough"])
     made.inline.ruler.before("escape", "math", _math)
     return made
 

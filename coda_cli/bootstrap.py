@@ -1,0 +1,77 @@
+"""The composition root: settings -> a wired LLMManager. The one file that knows every concrete part."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig
+from coda_cli.engine.manager import LLMManager
+from coda_cli.engine.usage.log import UsageLog
+from coda_cli.settings.schema import ProviderSettings, Settings
+from coda_cli.settings.secrets import Key, find_key
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """A manager with the parts that a front end asks beside it. `key_sources`: where each provider's key was found."""
+
+    manager: LLMManager
+    settings: Settings
+    log: UsageLog
+    key_sources: Mapping[str, str]
+
+
+def wire(
+    settings: Settings,
+    *,
+    only: str | None = None,
+    default: str | None = None,
+    log: bool = True,
+    environ: Mapping[str, str] = os.environ,
+) -> Wired:
+    """Make the manager for *settings*.
+
+    *only*: look up no other provider's key (a keyring may ask the person). *default* wins over the settings' default
+    provider. *log*: write the usage log. Raises ConfigError for a broken key file.
+    """
+    names = [only] if only is not None and only in settings.providers else list(settings.providers)
+    keys = {name: find_key(name, settings.providers[name], environ=environ) for name in names}
+    config = LLMConfig(
+        providers={name: _provider(table, keys.get(name)) for name, table in settings.providers.items()},
+        default_provider=default or settings.default_provider,
+        conversation=settings.conversation.model_dump(),
+        function_calling=settings.function_calling.model_dump(),
+        websocket_events_enabled=settings.websocket_events_enabled,
+        stream_responses=settings.stream_responses,
+        memory_integration_enabled=settings.memory_integration_enabled,
+        personality_integration_enabled=settings.personality_integration_enabled,
+        tool_integration_enabled=settings.tool_integration_enabled,
+        enable_caching=settings.enable_caching,
+        cache_ttl_seconds=settings.cache_ttl_seconds,
+        offline=settings.offline,
+    )
+    usage = UsageLog()
+    manager = LLMManager(config, usage=usage if log else None)
+    sources = {name: key.source for name, key in keys.items() if key is not None}
+    return Wired(manager, settings, usage, sources)
+
+
+def _provider(table: ProviderSettings, key: Key | None) -> ProviderConfig:
+    return ProviderConfig(
+        provider=LLMProvider(table.type),
+        model=table.model or "",
+        api_key=key.value if key is not None else None,
+        api_base=table.api_base,
+        api=table.api,
+        transport=table.transport,
+        temperature=table.temperature,
+        max_tokens=table.max_tokens,
+        top_p=table.top_p,
+        timeout=table.timeout,
+        connect_timeout=table.connect_timeout,
+        idle_timeout=table.idle_timeout,
+        max_retries=table.max_retries,
+        extra_params=table.extra_params,
+    )

@@ -1,0 +1,132 @@
+"""The command tree. Every subcommand is a module that is imported when it is called, not before."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, Final, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_command_from_info
+from typer.models import CommandInfo
+
+from coda_cli.cli.output import EXIT_INTERRUPTED, EXIT_PIPE, report
+from coda_cli.cli.stdin import readable
+from coda_cli.engine.core.errors import CodaError
+
+
+class _Lazy(NamedTuple):
+    module: str
+    attribute: str
+    help: str
+
+
+_COMMANDS: Final = {
+    "ask": _Lazy("coda_cli.cli.ask", "ask", "Ask once: a prompt, a pipe, files, images."),
+    "providers": _Lazy("coda_cli.cli.providers", "app", "What answers, what does not, and why."),
+    "models": _Lazy("coda_cli.cli.models", "app", "Models on this machine: list, pull, remove."),
+    "templates": _Lazy("coda_cli.cli.templates", "app", "Prompts to use again, with variables."),
+    "config": _Lazy("coda_cli.cli.config", "app", "Show, check and edit the settings; set keys."),
+    "doctor": _Lazy("coda_cli.cli.doctor", "doctor", "What is wrong here, and how to mend it."),
+}
+_EXAMPLES: Final = """\
+Examples:
+
+  coda ask "why is the sky blue?"
+
+  git diff | coda ask "review this"
+
+  coda ask -m anthropic/claude-sonnet-5-5 -a chart.png "what does it show?"
+
+  coda providers status
+"""
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are imported when they are run; its help is made from the table alone."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, in the table's order."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command itself, or nothing for an unknown name."""
+        lazy = _COMMANDS.get(cmd_name)
+        if lazy is None:
+            return None
+        module = import_module(lazy.module)
+        target = getattr(module, lazy.attribute)
+        if isinstance(target, typer.Typer):
+            command = get_command(target)
+        else:
+            info = CommandInfo(name=cmd_name, callback=target, epilog=getattr(module, "EPILOG", None), cls=TyperCommand)
+            command = get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode=None)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The table of commands, without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, lazy.help) for name, lazy in _COMMANDS.items()])
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    name="coda",
+    help="Every language model, in the terminal.",
+    epilog=_EXAMPLES,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=False)
+def _root(
+    version: bool = typer.Option(False, "--version", "-V", help="Print the version.", is_eager=True),
+) -> None:
+    if version:
+        from coda_cli import __version__
+
+        print(f"coda {__version__}")
+        raise typer.Exit
+
+
+def run(arguments: list[str]) -> int:
+    """Run `coda ARGUMENTS`; returns the exit code. Whatever a person can cause ends in a message, not a traceback."""
+    arguments = fold_options(arguments)
+    if not arguments and readable():
+        arguments = ["ask"]
+    try:
+        code = app(arguments, prog_name="coda", standalone_mode=True)
+        return code if isinstance(code, int) else 0
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
+    except CodaError as error:
+        return report(error)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads any more. Python would complain again when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PIPE
+
+
+def fold_options(arguments: list[str]) -> list[str]:
+    """`-o KEY VALUE` as `-o KEY=VALUE` (and `--option`, `-p`, `--param` alike), since Typer has no repeatable pairs."""
+    out: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        out.append(argument)
+        if argument == "--":
+            break
+        if argument not in ("-o", "--option", "-p", "--param"):
+            continue
+        key = next(rest, None)
+        if key is not None and "=" not in key and (value := next(rest, None)) is not None:
+            key = f"{key}={value}"
+        out += [key] if key is not None else []
+    return [*out, *rest]

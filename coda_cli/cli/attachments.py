@@ -1,0 +1,140 @@
+"""Files on the command line: `-f` puts their text into the prompt, `-a` attaches images, PDF and audio."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from coda_cli.engine.core.errors import UsageError
+from coda_cli.engine.core.messages import AudioPart, FilePart, ImagePart, MediaPart
+
+MAX_TEXT_BYTES: Final = 10 * 1024 * 1024
+MAX_MEDIA_BYTES: Final = 32 * 1024 * 1024
+_SKIPPED: Final = frozenset({"node_modules", "__pycache__", "target", "dist", "build", "venv"})
+
+
+def media_type(head: bytes) -> str | None:
+    """The media type of a file that begins with *head* (12 bytes are enough), by its signature, or None."""
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if head.startswith(b"%PDF-"):
+        return "application/pdf"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        return "audio/wav"
+    if head.startswith(b"ID3") or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2):
+        return "audio/mpeg"
+    return None
+
+
+def read_media(name: str) -> MediaPart:
+    """The attachment *name* (`-` is stdin). Raises UsageError."""
+    data = _read(name, MAX_MEDIA_BYTES, "an attachment")
+    kind = media_type(data[:12])
+    shown = None if name == "-" else Path(name).name
+    if kind is None:
+        raise UsageError(f"can't attach {name}: it is no image, PDF, wav or mp3 file", hint="use -f for text files")
+    if kind.startswith("image/"):
+        return ImagePart(data=data, media_type=kind, name=shown)
+    if kind.startswith("audio/"):
+        return AudioPart(data=data, media_type=kind, name=shown)
+    return FilePart(data=data, media_type=kind, name=shown)
+
+
+def read_texts(names: Sequence[str]) -> str:
+    """The text of all files and folders *names*, each under its name. Raises UsageError."""
+    out: list[str] = []
+    total = 0
+    for name in names:
+        for path in _files(name):
+            data = _read(path, MAX_TEXT_BYTES, "a text file")
+            text = decode(data, path)
+            if text is None:
+                if path == name:
+                    raise UsageError(f"{path} is not a text file", hint=_binary_hint(data))
+                continue  # a folder may hold anything
+            total += len(data)
+            if total > MAX_TEXT_BYTES:
+                raise UsageError(
+                    f"the files hold more than {MAX_TEXT_BYTES // 1024 // 1024} MiB of text",
+                    hint="choose fewer files, or a part of them",
+                )
+            fence = "`" * max(3, _longest_run(text) + 1)
+            out.append(f"{path}\n{fence}\n{text}{'' if text.endswith(chr(10)) else chr(10)}{fence}\n")
+    return "\n".join(out)
+
+
+def decode(data: bytes, name: str) -> str | None:
+    """*data* as text, or None for a binary file (a NUL byte, or not UTF-8)."""
+    if b"\0" in data[:8192]:
+        return None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+
+
+def _binary_hint(data: bytes) -> str:
+    if media_type(data[:12]):
+        return "attach it with -a"
+    return "only UTF-8 text can go into the prompt; images, PDF and audio are attached with -a"
+
+
+def _longest_run(text: str) -> int:
+    longest = 0
+    for line in text.split("\n"):
+        stripped = line.lstrip()
+        longest = max(longest, len(stripped) - len(stripped.lstrip("`")))
+    return longest
+
+
+def _files(name: str) -> Iterator[str]:
+    """*name* itself, or the files of the folder *name*: sorted, without hidden ones and well-known build output."""
+    if name == "-" or not Path(name).is_dir():
+        yield name
+        return
+    for folder, folders, files in os.walk(name):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _SKIPPED)
+        for file in sorted(files):
+            path = Path(folder, file)
+            if not file.startswith(".") and path.is_file() and not path.is_symlink():
+                yield str(path)
+
+
+def _read(name: str, limit: int, what: str) -> bytes:
+    if name == "-":
+        data = sys.stdin.buffer.read(limit + 1)
+        if len(data) > limit:
+            raise UsageError(f"stdin holds more than {limit // 1024 // 1024} MiB", hint=f"too much for {what}")
+        return data
+    try:
+        with open(name, "rb") as file:  # noqa: PTH123 - a descriptor path such as /dev/fd/63 stays as it is
+            mode = os.fstat(file.fileno())
+            if stat.S_ISCHR(mode.st_mode) or stat.S_ISBLK(mode.st_mode):
+                raise UsageError(f"{name} is a device, not a file", hint="give a file, a folder or -")
+            if stat.S_ISREG(mode.st_mode) and mode.st_size > limit:
+                raise _too_large(name, mode.st_size, limit, what)
+            data = file.read(limit + 1)
+    except OSError as exc:
+        raise UsageError(
+            f"can't read {name}: {exc.strerror or exc}", hint="check the path and its permissions"
+        ) from exc
+    if len(data) > limit:
+        raise _too_large(name, len(data), limit, what)
+    return data
+
+
+def _too_large(name: str, size: int, limit: int, what: str) -> UsageError:
+    return UsageError(
+        f"{name} has {size / 1024 / 1024:.1f} MiB; {what} may have {limit // 1024 // 1024} MiB",
+        hint="cut out the part that matters, e.g. with head, tail or grep",
+    )

@@ -1,0 +1,298 @@
+"""Markdown to lines of styled runs, for a terminal.
+
+Nothing is fetched, no markup but Markdown is understood, and a link or image always shows its true target. Code has
+no frame, gutter or padding, so that what is selected with the mouse is the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Protocol
+
+from coda_cli.cli.markdown_table import layout
+from coda_cli.cli.markdown_text import Key, Line, clean, fold, line_cells, plain, split_lines, wrap
+from coda_cli.engine.rendering.blocks import MAX_NESTING, block_tokens, parser
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+# Inline parsing of one paragraph is not linear for hostile input; past this many characters it is shown as text.
+_INLINE_LIMIT: Final = 30_000
+_HIGHLIGHT_LIMIT: Final = 200_000
+_RULE_WIDTH: Final = 72
+_MIN_WIDTH: Final = 8
+_SPANS: Final = {"strong": "strong", "em": "em", "s": "strike", "link": "link"}
+_SYNTAX: Final = {
+    "Comment": "syntax.comment",
+    "Keyword": "syntax.keyword",
+    "Keyword.Constant": "syntax.builtin",
+    "Name.Tag": "syntax.tag",
+    "Name.Attribute": "syntax.attribute",
+    "Name.Function": "syntax.function",
+    "Name.Class": "syntax.class",
+    "Name.Builtin": "syntax.builtin",
+    "Name.Decorator": "syntax.decorator",
+    "Literal.String": "syntax.string",
+    "Literal.Number": "syntax.number",
+    "Operator.Word": "syntax.keyword",
+    "Generic.Inserted": "syntax.inserted",
+    "Generic.Deleted": "syntax.deleted",
+    "Generic.Heading": "syntax.heading",
+    "Generic.Subheading": "syntax.heading",
+}
+
+
+class _Kind(Protocol):
+    """A token type of Pygments, which has no type information."""
+
+    def __hash__(self) -> int: ...
+    @property
+    def parent(self) -> _Kind | None: ...
+
+
+class _Lexer(Protocol):
+    def get_tokens(self, text: str) -> Iterable[tuple[_Kind, str]]: ...
+
+
+class MarkdownRenderer:
+    """Renders Markdown source, block by block. `rendered_chars` counts the source characters of all calls."""
+
+    def __init__(self, *, colour: bool = True, unicode: bool = True) -> None:
+        """Without *colour* headings, emphasis and inline code keep their Markdown marks; without *unicode*, ASCII."""
+        self._colour = colour
+        self._unicode = unicode
+        self._bullet, self._bar = ("• ", "│ ") if unicode else ("- ", "| ")
+        self._references: dict[str, dict[str, object]] = {}
+        self.rendered_chars = 0
+
+    def render(
+        self,
+        source: str,
+        width: int,
+        *,
+        folded: bool = False,
+        references: Mapping[str, dict[str, object]] | None = None,
+    ) -> list[Line]:
+        """The lines of *source* at *width* cells, blocks apart by an empty line.
+
+        Prose is wrapped. Code and words wider than the screen stay whole, for the terminal to wrap and to copy in one
+        piece, unless *folded*: then no line is wider than *width*. *references* are link definitions from before.
+        """
+        self.rendered_chars += len(source)
+        self._references = dict(references or {})
+        width = max(width, _MIN_WIDTH)
+        tokens = block_tokens(source, self._references)
+        if any(token.level >= MAX_NESTING - 1 for token in tokens):
+            lines: list[Line] = [[(line, ())] for line in clean(source).rstrip("\n").split("\n")]
+        else:
+            lines = self._blocks(tokens, width)
+        if not folded:
+            return lines
+        return [part for line in lines for part in fold(_expand(line), width)]
+
+    def _blocks(self, tokens: Sequence[Token], width: int, *, tight: bool = False) -> list[Line]:
+        lines: list[Line] = []
+        at = 0
+        while at < len(tokens):
+            end = _closing(tokens, at)
+            block = self._block(tokens[at], tokens[at + 1 : end], max(width, _MIN_WIDTH))
+            if block and lines and not tight:
+                lines.append([])
+            lines += block
+            at = end + 1
+        return lines
+
+    def _block(self, token: Token, inner: Sequence[Token], width: int) -> list[Line]:
+        match token.type:
+            case "heading_open":
+                return self._heading(token, inner, width)
+            case "fence" | "code_block":
+                return self._code(token)
+            case "bullet_list_open" | "ordered_list_open":
+                return self._list(token, inner, width)
+            case "blockquote_open":
+                body = self._blocks(inner, width - 2)
+                return [[(self._bar, ("quote_bar",)), *_under(line, "quote")] for line in body]
+            case "table_open":
+                return self._table(inner, width)
+            case "hr":
+                return [[(("─" if self._unicode else "-") * min(width, _RULE_WIDTH), ("rule",))]]
+            case "html_block":
+                return [[(line, ("html",))] for line in clean(token.content).rstrip("\n").split("\n")]
+            case "inline":
+                return self._prose(token, width)
+            case _:  # a paragraph, or a container of a kind that is not known here
+                return self._blocks(inner, width, tight=True)
+
+    def _prose(self, token: Token, width: int, key: Key = ()) -> list[Line]:
+        return [part for line in split_lines(self._inline(token, key)) for part in wrap(line, width)]
+
+    def _heading(self, token: Token, inner: Sequence[Token], width: int) -> list[Line]:
+        level = int(token.tag[1:])
+        key = (f"heading{min(level, 3)}",)
+        lines = [line for part in inner for line in self._prose(part, width, key)]
+        if not self._colour and lines:
+            lines[0] = [("#" * level + " ", key), *lines[0]]
+        return lines
+
+    def _code(self, token: Token) -> list[Line]:
+        code = clean(token.content)
+        code = code.removesuffix("\n")
+        info = clean(token.info).split()
+        lines = self._highlight(code, info[0].lower() if info else "")
+        if token.type == "code_block":
+            return lines
+        # The fence stays, dim: it shows where code begins and ends without touching a column of it.
+        return [[(f"{token.markup}{' '.join(info)}", ("fence",))], *lines, [(token.markup, ("fence",))]]
+
+    def _highlight(self, code: str, language: str) -> list[Line]:
+        unlit: list[Line] = [[(line, ("code_block",))] if line else [] for line in code.split("\n")]
+        if not language or not self._colour or len(code) > _HIGHLIGHT_LIMIT:
+            return unlit
+        if (lexer := _lexer(language)) is None:
+            return unlit
+        runs = [(text, _syntax_key(kind)) for kind, text in lexer.get_tokens(code) if text]
+        # A lexer that loses or adds a character would change the code: then it is shown without colour.
+        return split_lines(runs) if plain(runs) == code else unlit
+
+    def _list(self, token: Token, inner: Sequence[Token], width: int) -> list[Line]:
+        items: list[Sequence[Token]] = []
+        at = 0
+        while at < len(inner):
+            end = _closing(inner, at)
+            items.append(inner[at + 1 : end])
+            at = end + 1
+        first = token.attrGet("start")
+        number = first if isinstance(first, int) else 1
+        ordered = token.type == "ordered_list_open"
+        size = len(str(number + len(items) - 1)) + 2 if ordered else 2
+        loose = any(
+            part.type == "paragraph_open" and part.level == token.level + 2 and not part.hidden for part in inner
+        )
+        lines: list[Line] = []
+        for place, item in enumerate(items):
+            mark = f"{number + place}{token.markup} ".rjust(size) if ordered else self._bullet
+            body = self._blocks(item, width - size, tight=not loose) or [[]]
+            if loose and lines:
+                lines.append([])
+            lines.append([(mark, ("marker",)), *body[0]])
+            lines += [[(" " * size, ()), *line] if line else [] for line in body[1:]]
+        return lines
+
+    def _table(self, inner: Sequence[Token], width: int) -> list[Line]:
+        rows: list[list[Line]] = []
+        aligns: list[str] = []
+        for at, token in enumerate(inner):
+            if token.type == "tr_open":
+                rows.append([])
+            elif token.type in ("th_open", "td_open"):
+                header = token.type == "th_open"
+                if header:
+                    aligns.append(str(token.attrGet("style") or "").rpartition(":")[2])
+                rows[-1].append(self._inline(inner[at + 1], ("table_header",) if header else ()))
+        return layout(rows, aligns, width, unicode=self._unicode)
+
+    def _inline(self, token: Token, key: Key = ()) -> Line:
+        """The runs of one inline token; a line break is a run of a newline."""
+        if len(token.content) > _INLINE_LIMIT:
+            return [(clean(token.content), key)]
+        children: list[Token] = []
+        made = parser()
+        made.inline.parse(token.content, made, {"references": self._references}, children)
+        runs: Line = []
+        styles: list[str] = []
+        links: list[tuple[int, str]] = []
+        for child in children:
+            name, _, side = child.type.rpartition("_")
+            if side == "open" and name in _SPANS:
+                if name == "link":
+                    links.append((len(runs), str(child.attrGet("href") or "")))
+                styles.append(_SPANS[name])
+            elif side == "close" and name in _SPANS:
+                styles.pop()
+                if name == "link":
+                    start, target = links.pop()
+                    runs += _target(plain(runs[start:]), target, key)
+            else:
+                runs += self._leaf(child, (*key, *styles))
+        return runs
+
+    def _leaf(self, token: Token, key: Key) -> Line:
+        match token.type:
+            case "softbreak" | "hardbreak":
+                return [("\n", ())]
+            case "code_inline":
+                text = clean(token.content).replace("\n", " ")
+                return [(text if self._colour else f"`{text}`", (*key, "code"))]
+            case "image":
+                label = clean(token.content).replace("\n", " ")
+                url = clean(str(token.attrGet("src") or ""))
+                return [(f"[image: {label}]", (*key, "image")), (f" ({url})", (*key, "url"))]
+            case "html_inline":
+                if token.content.lower().replace(" ", "").rstrip("/>") == "<br":
+                    return [("\n", ())]
+                return [(clean(token.content).replace("\n", " "), (*key, "html"))]
+            case "math_inline":
+                return [(clean(token.content), (*key, "math"))]
+            case _:
+                text = clean(token.content).replace("\n", " ").expandtabs(4)
+                return [(text, key)] if text else []
+
+
+def _target(label: str, target: str, key: Key) -> Line:
+    url = clean(target).replace("\n", " ")
+    return [] if url in (label, f"mailto:{label}") else [(f" ({url})", (*key, "url"))]
+
+
+def _under(line: Line, name: str) -> Line:
+    return [(text, (name, *key)) for text, key in line]
+
+
+def _expand(line: Line) -> Line:
+    """Tabs as spaces, as a terminal would show them."""
+    if not any("\t" in text for text, _ in line):
+        return line
+    out: Line = []
+    for text, key in line:
+        column = line_cells(out)
+        out.append(((" " * (column % 8) + text).expandtabs(8)[column % 8 :], key))
+    return out
+
+
+def _closing(tokens: Sequence[Token], at: int) -> int:
+    """The index of the token that closes the one at *at*; itself if it opens nothing."""
+    depth = 0
+    for place in range(at, len(tokens)):
+        depth += tokens[place].nesting
+        if depth <= 0:
+            return place
+    return len(tokens)
+
+
+@lru_cache(maxsize=1)
+def _aliases() -> frozenset[str]:
+    from pygments.lexers import get_all_lexers
+
+    # Without plugins: looking for them reads the metadata of every installed package.
+    return frozenset(alias for _, aliases, _, _ in get_all_lexers(plugins=False) for alias in aliases)
+
+
+@lru_cache(maxsize=16)
+def _lexer(language: str) -> _Lexer | None:
+    if language not in _aliases():
+        return None
+    from pygments.lexers import get_lexer_by_name
+
+    lexer: _Lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    return lexer
+
+
+@lru_cache(maxsize=512)
+def _syntax_key(kind: _Kind) -> Key:
+    at: _Kind | None = kind
+    while at is not None:
+        if (name := _SYNTAX.get(str(at).removeprefix("Token."))) is not None:
+            return (name,)
+        at = at.parent
+    return ("code_block",)

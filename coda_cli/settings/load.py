@@ -1,0 +1,281 @@
+"""From defaults, `coda.toml`, the environment and flags to one `Settings`.
+
+Later layers win: defaults < file < environment < flags. Everything that is wrong is told at once, each with its
+place. Reading never writes.
+
+Environment: `CODA_<KEY>` for the settings at the top (`CODA_MODEL`, `CODA_OFFLINE`), two underscores step into a
+table (`CODA_PROVIDERS__OPENAI__TIMEOUT`, `CODA_CONVERSATION__MAX_MESSAGES`). Values are read by the setting's own
+type: text as it is, anything else as a TOML value. An empty variable counts as not set.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from coda_cli import paths
+from coda_cli.engine.core.errors import ConfigError
+from coda_cli.settings.files import parse_toml, read_text
+from coda_cli.settings.problems import (
+    KeyPath,
+    Origin,
+    Problem,
+    SettingsError,
+    annotation_at,
+    did_you_mean,
+    dotted,
+    explain,
+    lines_of,
+    options_of,
+    split_dotted,
+)
+from coda_cli.settings.schema import BUILT_IN_PROVIDERS, Settings, is_provider_name
+
+# Read elsewhere, by name, before or beside the settings.
+RESERVED: Final = frozenset({"CODA_BIN", "CODA_CONFIG", "CODA_DEBUG", "CODA_HOME"})
+_PREFIX: Final = "CODA_"
+_WORDS: Final = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
+_DEFAULT: Final = Origin("default", "default")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The effective settings and where each value comes from.
+
+    `file` is the coda.toml that was looked for (`found` says whether it is there), `ignored` the CODA_* variables
+    that name no setting.
+    """
+
+    settings: Settings
+    file: Path
+    found: bool
+    ignored: tuple[str, ...]
+    origins: Mapping[KeyPath, Origin]
+
+    def origin(self, path: KeyPath) -> Origin:
+        """Where the value at *path* comes from."""
+        return self.origins.get(path, _DEFAULT)
+
+
+def load_settings(
+    *,
+    file: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, object] | None = None,
+) -> Settings:
+    """The effective settings. Raises ConfigError (usually its subclass SettingsError); see `load`."""
+    return load(file=file, environ=environ, overrides=overrides).settings
+
+
+def load(
+    *,
+    file: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, object] | None = None,
+) -> Loaded:
+    """The effective settings with their origins.
+
+    *overrides* are the flags: dotted key -> typed value, None for a flag that was not given. A missing file is an
+    error only where it was named, by *file* or CODA_CONFIG. Raises ConfigError.
+    """
+    path = file if file is not None else paths.config_file()
+    text = read_text(path)
+    if text is None and (file is not None or os.environ.get("CODA_CONFIG")):
+        hint = "create it with `coda config edit`" if file is None else "`coda config path` shows where Coda looks"
+        raise ConfigError(f"there is no file {path}", hint=hint, file=str(path))
+    return compose(text, path, environ=environ, overrides=overrides)
+
+
+def compose(
+    text: str | None, path: Path, *, environ: Mapping[str, str], overrides: Mapping[str, object] | None = None
+) -> Loaded:
+    """The settings that *text* would give as the content of *path*. Raises ConfigError."""
+    layers = _Layers()
+    for name, table in BUILT_IN_PROVIDERS.items():
+        layers.merge(("providers", name), table, None)
+    if text is not None:
+        _add_file(layers, text, path)
+    ignored = _add_environment(layers, environ)
+    for key, value in (overrides or {}).items():
+        if value is not None:
+            layers.merge(split_dotted(key), value, Origin("flag", f"flag {key}"))
+    settings, problems = _validate(layers)
+    if settings is None or problems:
+        raise SettingsError(problems, file=str(path) if text is not None else None)
+    return Loaded(settings, path, text is not None, ignored, layers.origins)
+
+
+def check_text(text: str, path: Path) -> Settings:
+    """The settings of a file alone, the environment aside. Raises ConfigError."""
+    return compose(text, path, environ={}).settings
+
+
+class _Layers:
+    """The layers laid over each other: one nested table, and the origin of each part of it."""
+
+    def __init__(self) -> None:
+        self.data: dict[str, Any] = {}
+        self.origins: dict[KeyPath, Origin] = {}
+
+    def merge(self, path: KeyPath, value: object, origin: Origin | None) -> None:
+        """Lay *value* over what stands at *path*: tables are joined, anything else replaced."""
+        table = self.data
+        for depth, part in enumerate(path[:-1], 1):
+            inner = table.setdefault(part, {})
+            if not isinstance(inner, dict):
+                return  # a wrong type below: the validator tells about it
+            if origin is not None:
+                self.origins.setdefault(path[:depth], origin)
+            table = inner
+        name = path[-1]
+        if isinstance(value, Mapping) and isinstance(table.get(name, {}), dict):
+            table.setdefault(name, {})
+            if origin is not None:
+                self.origins.setdefault(path, origin)
+            for key, inner_value in value.items():
+                self.merge((*path, str(key)), inner_value, origin)
+            return
+        table[name] = value
+        if origin is not None:
+            self.origins[path] = origin
+
+    def place(self, path: KeyPath) -> str:
+        """Where a person finds what stands at *path*, or the nearest part above it."""
+        for end in range(len(path), 0, -1):
+            if origin := self.origins.get(path[:end]):
+                return origin.where
+        return ""
+
+
+def _add_file(layers: _Layers, text: str, path: Path) -> None:
+    table = parse_toml(text, path)
+    tables = table.get("providers")
+    for name, built_in in BUILT_IN_PROVIDERS.items():
+        own = tables.get(name) if isinstance(tables, dict) else None
+        if isinstance(own, dict) and own.get("type", built_in["type"]) != built_in["type"]:
+            # Another kind of provider under a built-in name: its default model means nothing there.
+            layers.data["providers"][name].pop("model", None)
+    for key, value in table.items():
+        layers.merge((key,), value, Origin("file", str(path)))
+    for at, line in lines_of(text).items():
+        layers.origins[at] = Origin("file", f"{path}:{line}")
+
+
+def _add_environment(layers: _Layers, environ: Mapping[str, str]) -> tuple[str, ...]:
+    ignored: list[str] = []
+    for variable in sorted(environ, key=lambda name: (name.count("__"), name)):
+        if not variable.startswith(_PREFIX) or variable in RESERVED:
+            continue
+        path = _path_of(variable, layers.data)
+        if path is None:
+            ignored.append(variable)
+        elif text := environ[variable].strip():
+            layers.merge(path, coerce(path, text), Origin("env", variable))
+    return tuple(ignored)
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """The CODA_* variables that name no setting and nothing else that Coda reads, sorted."""
+    names = sorted(name for name in environ if name.startswith(_PREFIX) and name not in RESERVED)
+    return [name for name in names if _path_of(name, {}) is None]
+
+
+def _path_of(variable: str, data: Mapping[str, Any]) -> KeyPath | None:
+    parts = variable.removeprefix(_PREFIX).lower().split("__")
+    if not all(parts):
+        return None
+    if len(parts) > 1 and parts[0] in ("providers", "aliases"):
+        # A variable cannot hold `-`: my-server and MY_SERVER are the same name.
+        known = data.get(parts[0])
+        for name in known if isinstance(known, dict) else ():
+            if re.sub(r"\W", "_", name.lower()) == re.sub(r"\W", "_", parts[1]):
+                parts[1] = name
+                break
+    path = tuple(parts)
+    return path if annotation_at(path) is not None else None
+
+
+def coerce(path: KeyPath, text: str) -> object:
+    """*text* as a value for the setting at *path*; the text itself where it does not fit, for the validator to tell."""
+    options = options_of(annotation_at(path))
+    if str in options:
+        return text
+    if bool in options and text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    return parsed["value"] if len(parsed) == 1 else text
+
+
+def _validate(layers: _Layers) -> tuple[Settings | None, list[Problem]]:
+    problems: list[Problem] = []
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate(layers.data)
+    except ValidationError as exc:
+        # Not chained: the validator's own report would show values, and a value may be a key in the wrong place.
+        seen: set[tuple[KeyPath, str]] = set()
+        for error in exc.errors(include_url=False):
+            path, message, hint = explain(error)
+            if (path, message) not in seen:
+                seen.add((path, message))
+                problems.append(Problem(layers.place(path), dotted(path), message, hint))
+    problems += _cross_check(layers)
+    problems.sort(key=lambda problem: _by_place(problem.where))
+    return settings, problems
+
+
+def _by_place(where: str) -> tuple[str, int]:
+    name, _, line = where.rpartition(":")
+    return (name, int(line)) if line.isdigit() else (where, 0)
+
+
+def _cross_check(layers: _Layers) -> Iterator[Problem]:
+    """What one field alone cannot show: names that must fit each other."""
+    providers = layers.data.get("providers")
+    if not isinstance(providers, dict):
+        return
+    for name in providers:
+        if not is_provider_name(name):
+            path = ("providers", name)
+            hint = "use letters, digits, `-` and `_`: `/` and `:` separate a provider from its model"
+            yield Problem(layers.place(path), dotted(path), "not a name for a provider", hint)
+    chosen = layers.data.get("default_provider")
+    if isinstance(chosen, str) and chosen and chosen not in providers:
+        yield _no_provider(layers, ("default_provider",), chosen, providers)
+    aliases = layers.data.get("aliases")
+    for alias, spec in aliases.items() if isinstance(aliases, dict) else ():
+        path = ("aliases", alias)
+        if re.search(r"[/:\s\x00-\x1f]", alias) or not alias:
+            yield Problem(layers.place(path), dotted(path), "an alias has no `/`, `:` or space in its name")
+        if not isinstance(spec, str) or not spec:
+            continue
+        found = re.fullmatch(r"([^/:]+)[/:](.+)", spec)
+        if found is None:
+            hint = 'write provider/model, as in fast = "openai/gpt-6-luna"'
+            yield Problem(layers.place(path), dotted(path), f'"{spec}" is not a model spec', hint)
+        elif found[1] not in providers:
+            yield _no_provider(layers, path, found[1], providers)
+
+
+def _no_provider(layers: _Layers, path: KeyPath, name: str, providers: Mapping[str, Any]) -> Problem:
+    hint = did_you_mean(name, providers) or f"configured: {', '.join(providers)}"
+    return Problem(layers.place(path), dotted(path), f'there is no provider "{name}"', hint)

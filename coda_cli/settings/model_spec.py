@@ -1,0 +1,46 @@
+"""What a person means by `-m`: `provider/model`, `provider:model`, a bare provider, a bare model, an alias."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from coda_cli.settings.schema import Settings
+
+
+class ModelSpec(NamedTuple):
+    """A provider's name and a model; None is "the default"."""
+
+    provider: str | None
+    model: str | None
+
+
+_VENDOR_NAMES: Final = (
+    ("openai", re.compile(r"(gpt-|chatgpt|codex|o\d($|-))", re.IGNORECASE)),
+    ("anthropic", re.compile(r"claude-", re.IGNORECASE)),
+    ("local", re.compile(r"(.*\.gguf$|[.~]?/|smollm2$)", re.IGNORECASE)),
+)
+
+
+def parse_spec(spec: str | None, settings: Settings, known: Mapping[str, Sequence[str]] | None = None) -> ModelSpec:
+    """What *spec* means with *settings*. *known* maps a provider to the models of its last list.
+
+    In order: an alias, a provider's name, `provider/model` or `provider:model`, a vendor's naming habit, a model that
+    is in exactly one provider's list; else a model of the default provider.
+    """
+    spec = spec or settings.model
+    if not spec:
+        return ModelSpec(None, None)
+    spec = settings.aliases.get(spec, spec)
+    if spec in settings.providers:
+        return ModelSpec(spec, None)
+    for separator in "/:":
+        name, found, model = spec.partition(separator)
+        if found and model and name in settings.providers:
+            return ModelSpec(name, model)
+    for kind, pattern in _VENDOR_NAMES:
+        if pattern.match(spec) and kind in settings.providers:
+            return ModelSpec(kind, spec)
+    owners = [name for name, models in (known or {}).items() if spec in models and name in settings.providers]
+    return ModelSpec(owners[0] if len(owners) == 1 else None, spec)

@@ -1,0 +1,156 @@
+"""The typed models behind `coda.toml`. Field by field they are described in `docs/settings.md`.
+
+They are strict (a number in quotes is a wrong type, not a number), refuse keys they do not know, and never repeat a
+value in their errors: somebody may have put a key where it does not belong.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from coda_cli.engine.core.config import ConversationConfig, FunctionCallingConfig
+
+ProviderType = Literal["openai", "anthropic", "ollama", "local", "scripted"]
+PROVIDER_TYPES: Final[tuple[str, ...]] = get_args(ProviderType)
+
+# What exists before anybody wrote a coda.toml. No model for Ollama means its first chat model, none for `local` the
+# small one that Coda fetches by itself.
+BUILT_IN_PROVIDERS: Final[dict[str, dict[str, Any]]] = {
+    "openai": {"type": "openai", "model": "gpt-6.1-sol"},
+    "anthropic": {"type": "anthropic", "model": "claude-sonnet-5-5"},
+    "ollama": {"type": "ollama"},
+    "local": {"type": "local"},
+}
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CONTROL: Final = re.compile(r"[\x00-\x20\x7f]")
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Text = Annotated[str, Field(min_length=1)]
+_CONFIG: Final = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+def _numbers(value: JsonValue) -> Iterator[float]:
+    match value:
+        case float():
+            yield value
+        case dict():
+            for inner in value.values():
+                yield from _numbers(inner)
+        case list():
+            for inner in value:
+                yield from _numbers(inner)
+        case _:
+            return
+
+
+class ProviderSettings(BaseModel):
+    """One `[providers.NAME]` table. Times are in seconds; `None` leaves the choice to the provider."""
+
+    model_config = _CONFIG
+
+    type: ProviderType
+    model: Text | None = None
+    api_base: Text | None = None
+    api_key_env: Text | None = None
+    api: Literal["chat", "responses"] = "chat"
+    transport: Literal["sdk", "lean"] = "sdk"
+    timeout: Seconds | None = None
+    connect_timeout: Seconds = 10.0
+    idle_timeout: Seconds = 300.0
+    max_retries: Annotated[int, Field(ge=0)] = 3
+    temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
+    max_tokens: Annotated[int, Field(gt=0)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    extra_params: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _names_a_variable(cls, value: str | None) -> str | None:
+        if value is not None and not _VARIABLE.fullmatch(value):
+            raise PydanticCustomError("not_a_variable", "expected the name of an environment variable")
+        return value
+
+    @field_validator("extra_params")
+    @classmethod
+    def _finite(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        if not all(math.isfinite(number) for number in _numbers(value)):
+            raise PydanticCustomError("not_finite", "inf and nan cannot be sent to a provider")
+        return value
+
+    @field_validator("api_base")
+    @classmethod
+    def _one_word(cls, value: str | None) -> str | None:
+        if value is not None and _CONTROL.search(value):
+            raise PydanticCustomError("not_a_url", "a URL has no spaces or control characters")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_the_type(self) -> ProviderSettings:
+        if self.api == "responses" and self.type != "openai":
+            raise PydanticCustomError("openai_only", 'api = "responses" exists only for type = "openai"')
+        web = self.type in ("openai", "anthropic")
+        if web and self.api_base is not None and not self.api_base.lower().startswith(("http://", "https://")):
+            raise PydanticCustomError("not_a_url", "api_base must start with http:// or https://")
+        return self
+
+
+class ConversationSettings(ConversationConfig):
+    """The `[conversation]` table: the engine's own fields, read strictly."""
+
+    model_config = _CONFIG
+
+
+class FunctionCallingSettings(FunctionCallingConfig):
+    """The `[function_calling]` table: the engine's own fields, read strictly."""
+
+    model_config = _CONFIG
+
+
+class Settings(BaseModel):
+    """All that a person can configure. `model` is a model spec or an alias and wins over `default_provider`."""
+
+    model_config = _CONFIG
+
+    model: Text | None = None
+    default_provider: Text | None = None
+    offline: bool = False
+    stream_responses: bool = True
+    websocket_events_enabled: bool = True
+    memory_integration_enabled: bool = True
+    personality_integration_enabled: bool = True
+    tool_integration_enabled: bool = True
+    enable_caching: bool = False
+    cache_ttl_seconds: Seconds = 3600.0
+    providers: dict[str, ProviderSettings] = Field(default_factory=dict)
+    aliases: dict[str, Text] = Field(default_factory=dict)
+    conversation: ConversationSettings = Field(default_factory=ConversationSettings)
+    function_calling: FunctionCallingSettings = Field(default_factory=FunctionCallingSettings)
+
+    @field_validator("providers", mode="before")
+    @classmethod
+    def _type_from_name(cls, value: object) -> object:
+        """A section whose name is a provider type needs no `type`."""
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: {"type": name, **table} if name in PROVIDER_TYPES and isinstance(table, dict) else table
+            for name, table in value.items()
+        }
+
+
+def is_provider_name(name: str) -> bool:
+    """Whether *name* can stand before the `/` of a model spec and in an environment variable."""
+    return _NAME.fullmatch(name) is not None
+
+
+def needs_no_key(provider: ProviderSettings) -> bool:
+    """Whether this kind of provider never has an API key."""
+    return provider.type in ("local", "scripted")
