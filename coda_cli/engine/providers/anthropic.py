@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlencode
 
@@ -47,7 +48,8 @@ class AnthropicProvider(BaseLLMProvider):
     def profile(self, model: str) -> ModelProfile:
         """What *model* can do; a server of one's own may have other models than Claude."""
         if "claude" not in model.lower() and endpoint(self.config).own:
-            return profile_for("compatible", model)
+            # llama.cpp answers a request with a schema as if there were none: better refused than ignored
+            return replace(profile_for("compatible", model), schema=False)
         return profile_for(self.dialect, model)
 
     def _endpoint(self) -> Endpoint:

@@ -116,25 +116,23 @@ def _cache(wish: Any) -> JSON | None:
 
 def _thinking(wish: Any, effort: Any, profile: ModelProfile) -> tuple[JSON | None, str | None]:
     """(`thinking`, `output_config.effort`) for the vendor's option and the neutral one."""
-    if isinstance(wish, Mapping):
-        return dict(wish), effort if profile.thinking == "adaptive" and effort != "none" else None
-    if isinstance(wish, str):
-        return {"type": wish}, effort if profile.thinking == "adaptive" and effort != "none" else None
     if isinstance(wish, bool):
-        effort = (effort or "high") if wish else "none"
-    if effort is None or profile.thinking == "none":
-        return None, None
-    if effort not in _BUDGETS and effort != "none":
+        effort = ("high" if effort in (None, "none") else effort) if wish else "none"
+    if effort not in (None, "none", *_BUDGETS):
         raise LLMInvalidRequestError(
             f"{effort!r} is no effort", hint=f"choose one of none, {', '.join(_BUDGETS)}", final=True
         )
-    if profile.thinking == "adaptive":
-        if effort == "none":
-            return {"type": "disabled"}, None
+    adaptive = profile.thinking == "adaptive"
+    level = None if effort in (None, "none") or not adaptive else "low" if effort == "minimal" else str(effort)
+    if isinstance(wish, Mapping | str):
+        return {"type": wish} if isinstance(wish, str) else dict(wish), level
+    if level is not None:
         # Some models leave their thinking out of the answer unless asked for it.
-        return {"type": "adaptive", "display": "summarized"}, "low" if effort == "minimal" else effort
-    if effort == "none":
+        return {"type": "adaptive", "display": "summarized"}, level
+    if effort is None or profile.thinking == "none":
         return None, None
+    if effort == "none":
+        return {"type": "disabled"} if adaptive else None, None
     most = (profile.max_output or MAX_TOKENS_UNKNOWN) * 3 // 4
     return {"type": "enabled", "budget_tokens": min(_BUDGETS[effort], most)}, None
 

@@ -219,7 +219,7 @@ def _answered(response: httpx2.Response, have: int, remote: RemoteFile) -> tuple
         raise _BrokenError(f"{place} answered {status}")
     else:
         raise SourceError(f"{place} answered {status} {response.reason_phrase}".rstrip())
-    if remote.size and total > 0 and total != remote.size:
+    if remote.size and status != 416 and total != remote.size:
         raise SourceError(f"{place} offers {total} bytes, not {remote.size}")
     return have, total
 

