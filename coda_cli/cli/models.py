@@ -34,7 +34,7 @@ class ProgressBar:
         self._label = label
         self._began: float | None = None
         self._first = 0
-        self._drawn = 0.0
+        self._drawn = float("-inf")
 
     def __call__(self, done: int, total: int) -> None:
         """Show how far it is."""

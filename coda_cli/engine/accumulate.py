@@ -114,10 +114,9 @@ class Accumulator:
     def tool_calls(self) -> list[ToolCallPart]:
         """The calls, with ids made up where the vendor gives none."""
         calls = [self._calls[index] for index in sorted(self._calls)]
-        return [
-            ToolCallPart(id=call.id or new_id("call"), name=call.name, arguments="".join(call.arguments))
-            for call in calls
-        ]
+        for call in calls:
+            call.id = call.id or new_id("call")
+        return [ToolCallPart(id=call.id, name=call.name, arguments="".join(call.arguments)) for call in calls]
 
     def parts(self) -> list[Part]:
         """The message: every run as a part."""

@@ -61,7 +61,7 @@ class ProviderSettings(BaseModel):
     api_base: Text | None = None
     api_key_env: Text | None = None
     api: Literal["chat", "responses"] = "chat"
-    transport: Literal["sdk", "lean"] = "sdk"
+    transport: Literal["lean", "sdk"] = "lean"
     timeout: Seconds | None = None
     connect_timeout: Seconds = 10.0
     idle_timeout: Seconds = 300.0

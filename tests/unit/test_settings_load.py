@@ -58,7 +58,7 @@ def test_without_a_file_four_providers_exist(home: Path) -> None:
 def test_defaults_of_a_provider() -> None:
     provider = of(None).providers["openai"]
     assert (provider.timeout, provider.connect_timeout, provider.idle_timeout) == (None, 10.0, 300.0)
-    assert (provider.max_retries, provider.api, provider.transport, provider.extra_params) == (3, "chat", "sdk", {})
+    assert (provider.max_retries, provider.api, provider.transport, provider.extra_params) == (3, "chat", "lean", {})
     assert (provider.temperature, provider.max_tokens, provider.top_p) == (None, None, None)
 
 
@@ -205,7 +205,7 @@ def test_coda_config_names_another_file(home: Path, monkeypatch: pytest.MonkeyPa
             'providers.x.type: "opena" is not one of the choices',
             "did you mean `openai`?",
         ),
-        ("[providers.openai]\ntransport='tcp'", '"tcp" is not one of the choices', "allowed: sdk, lean"),
+        ("[providers.openai]\ntransport='tcp'", '"tcp" is not one of the choices', "allowed: lean, sdk"),
         (
             "[providers.openai]\n\ntimeout = '9'",
             "coda.toml:3: providers.openai.timeout: expected a number, got text",

@@ -41,7 +41,7 @@ class ProviderConfig(_Config):
     api_key: SecretStr | None = None
     api_base: str | None = None
     api: Literal["chat", "responses"] = "chat"
-    transport: Literal["sdk", "lean"] = "sdk"
+    transport: Literal["lean", "sdk"] = "lean"
     temperature: float | None = Field(default=None, ge=0, le=2)
     max_tokens: int | None = Field(default=None, gt=0)
     top_p: float | None = Field(default=None, ge=0, le=1)

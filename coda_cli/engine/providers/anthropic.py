@@ -175,7 +175,7 @@ def _load(config: ProviderConfig, base_url: str, key: str) -> SDK:
         base_url=base_url,
         max_retries=0,
         timeout=timeouts(config),
-        http_client=http_client(config),
+        http_client=http_client(config, base_url),
         default_headers=headers,  # type: ignore[arg-type]  # Omit() takes a header away; only the types do not say so
         open_telemetry=False,
     )

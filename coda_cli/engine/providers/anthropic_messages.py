@@ -279,6 +279,11 @@ class MessagesMapping:
         self._stopped(data.get("stop_reason"))
         self._ended = self._finish is not None
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing of this answer can follow."""
+        return self._ended
+
     def end(self) -> Iterable[ProviderEvent]:
         """`Finished`, if the vendor said so."""
         if self._ended:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from coda_cli.engine.core.config import ProviderConfig
 from coda_cli.engine.core.errors import LLMConnectionError, LLMTimeoutError
+from coda_cli.engine.providers.endpoints import loopback
 from coda_cli.engine.providers.status import from_status
 from coda_cli.engine.providers.wire import JSON, RawResponse, parse_json
 
@@ -89,7 +90,7 @@ class LeanTransport:
                 headers={"accept-encoding": "identity", **headers},
                 timeout=timeouts(config),
                 transport=httpx2.AsyncHTTPTransport(uds=uds) if uds else None,
-                trust_env=uds is None,
+                trust_env=uds is None and not loopback(base_url),  # a proxy is for what is not on this machine
             )
 
     @asynccontextmanager

@@ -201,6 +201,11 @@ class ChatMapping:
         """What a whole answer says."""
         return self.feed("", data)
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing of this answer can follow."""
+        return self._finish is not None
+
     def end(self) -> Iterable[ProviderEvent]:
         """`Finished`, if Ollama said so."""
         if self._finish is not None:

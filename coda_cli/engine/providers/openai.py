@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -55,8 +56,7 @@ class OpenAIProvider(BaseLLMProvider):
             where = self._endpoint()
             key = where.key.get_secret_value() if where.key else ""
             if self.config.transport == "lean":
-                headers = {"authorization": f"Bearer {key}"} if key else {}
-                self._transport = LeanTransport(where.base_url, headers, self.config)
+                self._transport = LeanTransport(where.base_url, _headers(self.config, key), self.config)
             else:
                 self._transport = SDKTransport(lambda: _load(self.config, where.base_url, key), where.base_url)
         return self._transport
@@ -105,6 +105,16 @@ class OpenAIProvider(BaseLLMProvider):
             await self._transport.aclose()
 
 
+def _headers(config: ProviderConfig, key: str) -> dict[str, str]:
+    """What the SDK would send: the key, and for the vendor the account's organisation and project."""
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    if config.api_base is None:
+        for header, variable in (("openai-organization", "OPENAI_ORG_ID"), ("openai-project", "OPENAI_PROJECT_ID")):
+            if value := os.environ.get(variable, "").strip():
+                headers[header] = value
+    return headers
+
+
 def _load(config: ProviderConfig, base_url: str, key: str) -> SDK:
     from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI
 
@@ -113,7 +123,7 @@ def _load(config: ProviderConfig, base_url: str, key: str) -> SDK:
         base_url=base_url,
         max_retries=0,
         timeout=timeouts(config),
-        http_client=http_client(config),
+        http_client=http_client(config, base_url),
     )
     if config.api_base is not None:
         # taken from the environment by the constructor, and meant for the vendor only

@@ -119,6 +119,7 @@ class ChatMapping:
     def __init__(self) -> None:
         self._finish: FinishReason | None = None
         self._refused = False
+        self._done = False
         self._model: str | None = None
         self._id: str | None = None
 
@@ -126,6 +127,7 @@ class ChatMapping:
         """What one chunk says."""
         if name == "[DONE]":
             self._finish = self._finish or FinishReason.UNKNOWN
+            self._done = True
             return
         if data.get("error"):
             raise from_event(data)
@@ -168,6 +170,11 @@ class ChatMapping:
             )
         if reason := choice.get("finish_reason"):
             self._finish = _REASONS.get(reason, FinishReason.UNKNOWN)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of this answer can follow: usage comes after the finish_reason, nothing after `[DONE]`."""
+        return self._done
 
     def end(self) -> Iterable[ProviderEvent]:
         """`Finished`, if the vendor said so."""

@@ -208,6 +208,11 @@ class ResponsesMapping:
         if usage := response.get("usage"):
             yield Usage(_usage(usage))
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing of this answer can follow."""
+        return self._finish is not None
+
     def end(self) -> Iterable[ProviderEvent]:
         """`Finished`, if the vendor said so."""
         if self._finish is not None:

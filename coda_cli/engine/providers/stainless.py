@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from coda_cli.engine.core.config import ProviderConfig
 from coda_cli.engine.core.errors import LLMConnectionError, LLMTimeoutError
+from coda_cli.engine.providers.endpoints import loopback
 from coda_cli.engine.providers.http import timeouts, translated
 from coda_cli.engine.providers.status import from_status
 from coda_cli.engine.providers.wire import JSON, RawResponse
@@ -110,8 +111,8 @@ class SDKTransport:
             await self._sdk.client.close()
 
 
-def http_client(config: ProviderConfig) -> httpx2.AsyncClient:
+def http_client(config: ProviderConfig, base_url: str) -> httpx2.AsyncClient:
     """The HTTP client that an SDK is given: no redirects, since a redirect would take the key along."""
     import httpx2
 
-    return httpx2.AsyncClient(timeout=timeouts(config), follow_redirects=False)
+    return httpx2.AsyncClient(timeout=timeouts(config), follow_redirects=False, trust_env=not loopback(base_url))

@@ -118,8 +118,12 @@ def from_fields(status: int, code: str, message: str, *, where: str = "", from_s
     """The most specific error for a status, a vendor's code and its message."""
     said = message.rstrip(". \n") or code or f"HTTP {status}"
     shown = None if from_stream else status
+    spent = any(word in f"{code} {message}" for word in _QUOTA)
     if code == "context_length_exceeded" or (status in (400, 413, 422, 500) and _CONTEXT.search(f"{code} {message}")):
         return LLMContextLengthError(f"the request is too long for the model: {said}", status=shown)
+    if status == 429 or spent:
+        hint = "the account has no credit left; add some, or choose another provider with -m" if spent else None
+        return LLMRateLimitError(f"rate limited: {said}", hint=hint, status=shown, final=spent)
     if status in (401, 403):
         what = "does not accept the API key" if status == 401 else "refuses access"
         return LLMAuthenticationError(
@@ -135,10 +139,6 @@ def from_fields(status: int, code: str, message: str, *, where: str = "", from_s
             hint="check `api_base` in coda.toml; an OpenAI-compatible one usually ends in /v1",
             status=shown,
         )
-    if status == 429:
-        spent = any(word in f"{code} {message}" for word in _QUOTA)
-        hint = "the account has no credit left; add some, or choose another provider with -m" if spent else None
-        return LLMRateLimitError(f"rate limited: {said}", hint=hint, status=shown, final=spent)
     if status in (408, 504) and not from_stream:
         return LLMTimeoutError(f"the provider gave up waiting: {said}", status=shown)
     if status >= 500 or status in (408, 409):

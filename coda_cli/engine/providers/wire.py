@@ -7,15 +7,25 @@ sequence too.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from coda_cli.engine.core.errors import LLMBadResponseError, LLMConnectionError, LLMError, LLMIncompleteResponseError
+from coda_cli.engine.core.errors import (
+    LLMBadResponseError,
+    LLMConnectionError,
+    LLMError,
+    LLMIncompleteResponseError,
+    LLMTimeoutError,
+)
 from coda_cli.engine.core.events import ProviderEvent
 
 MAX_EVENT_BYTES: Final = 32 * 1024 * 1024
+DRAIN_SECONDS: Final = 0.05
+DONE: Final = b"[DONE]"
 _BOM: Final = b"\xef\xbb\xbf"
 
 JSON = dict[str, Any]
@@ -38,6 +48,11 @@ class StreamMapping(Protocol):
 
     def whole(self, data: JSON) -> Iterable[ProviderEvent]:
         """What a whole (not streamed) answer says."""
+        ...
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of this answer can follow, so that reading may stop."""
         ...
 
     def end(self) -> Iterable[ProviderEvent]:
@@ -128,6 +143,14 @@ def parse_json(data: bytes) -> JSON:
     return value
 
 
+def _is_json(data: bytes) -> bool:
+    try:
+        parse_json(data)
+    except LLMBadResponseError:
+        return False
+    return True
+
+
 def _snippet(data: bytes) -> str:
     text = data[:80].decode("utf-8", "replace").strip()
     return repr(text + ("..." if len(data) > 80 else ""))
@@ -148,31 +171,53 @@ async def events(
         async for event in _whole(response, mapping):
             yield event
         return
-    decode, first = decoder(), True
+    cut: LLMError | None = None
     try:
-        async for chunk in response.chunks:
-            if first and chunk:
-                first = False
-                if chunk.lstrip()[:1] == b"<":
-                    raise LLMBadResponseError("the provider answered with a web page instead of an answer", final=True)
-            for name, data in decode.feed(chunk):
+        async with aclosing(_decoded(response.chunks, decoder())) as pieces:
+            async for name, data in pieces:
                 for event in _mapped(mapping, name, data):
                     yield event
-        for name, data in decode.flush():
-            for event in _mapped(mapping, name, data):
-                yield event
-    except LLMConnectionError as exc:
-        ending = list(mapping.end())
-        if not ending:
-            raise LLMIncompleteResponseError(f"the answer was cut off: {exc.message}") from exc
-        for event in ending:
-            yield event
-        return
+                if mapping.over:
+                    await _drain(pieces)
+                    break
+    except (LLMConnectionError, LLMTimeoutError) as exc:
+        cut = exc
     ending = list(mapping.end())
-    if not ending:
-        raise LLMIncompleteResponseError("the answer ended without the provider's end marker")
     for event in ending:
         yield event
+    if not ending:
+        if isinstance(cut, LLMTimeoutError):
+            raise cut
+        if cut is not None:
+            raise LLMIncompleteResponseError(f"the answer was cut off: {cut.message}") from cut
+        raise LLMIncompleteResponseError("the answer ended without the provider's end marker")
+
+
+async def _decoded(
+    chunks: AsyncIterator[bytes], decode: SSEDecoder | NDJSONDecoder
+) -> AsyncGenerator[tuple[str, bytes], None]:
+    """The events of a body. What a broken end leaves of an event is dropped: the missing end marker tells the rest."""
+    first = True
+    async for chunk in chunks:
+        if first and chunk.strip():
+            first = False
+            if chunk.lstrip()[:1] == b"<":
+                raise LLMBadResponseError("the provider answered with a web page instead of an answer", final=True)
+        for piece in decode.feed(chunk):
+            yield piece
+    for name, data in decode.flush():
+        if data == DONE or _is_json(data):
+            yield name, data
+
+
+async def _drain(pieces: AsyncIterator[object]) -> None:
+    """Read to the end of the body, briefly, so that the connection can serve the next request."""
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            async for _ in pieces:
+                pass
+    except (TimeoutError, LLMError):
+        return
 
 
 async def _whole(response: RawResponse, mapping: StreamMapping) -> AsyncIterator[ProviderEvent]:
@@ -190,7 +235,7 @@ async def _whole(response: RawResponse, mapping: StreamMapping) -> AsyncIterator
 
 
 def _mapped(mapping: StreamMapping, name: str, data: bytes) -> list[ProviderEvent]:
-    if data == b"[DONE]":
+    if data == DONE:
         return _guarded(lambda done: mapping.feed("[DONE]", done), {})
     value = parse_json(data)
     return _guarded(lambda event: mapping.feed(name, event), value)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -130,6 +131,7 @@ def main() -> NoReturn:
     _die_with_parent(given["parent"], 0)
     _say({"ready": True, "gpu": gpu})
     sys.stdin.buffer.read()
+    shutil.rmtree(Path(given["socket"]).parent, ignore_errors=True)  # the parent may have had no time for it
     os._exit(0)  # no destructors: they would wait for an answer in progress
 
 

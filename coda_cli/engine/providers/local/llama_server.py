@@ -96,12 +96,17 @@ class LlamaServer:
             with _registry_lock:
                 self.users -= 1
 
-    def obituary(self) -> str | None:
-        """Why the child is gone ("killed by SIGKILL ..."), or None while it runs."""
-        if self._child is None:
+    def obituary(self, patience: float = 0.0) -> str | None:
+        """Why the child is gone ("killed by SIGKILL ..."), or None if it still runs after *patience* seconds.
+
+        Blocks for that long: a process that dies closes its socket a moment before it can be seen to be dead.
+        """
+        child = self._child
+        if child is None:
             return "it was stopped"
-        code = self._child.poll()
-        if code is None:
+        try:
+            code = child.wait(patience)
+        except subprocess.TimeoutExpired:
             return None
         return _ending(code) + _tail(self._folder)
 

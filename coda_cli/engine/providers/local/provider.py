@@ -14,6 +14,7 @@ import threading
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -92,7 +93,8 @@ class LocalProvider(BaseLLMProvider):
 
     async def stream(self, request: ProviderRequest) -> AsyncGenerator[ProviderEvent, None]:
         """One attempt at an answer; loads the model first if need be."""
-        where = await self._ready(request.model or self.config.model)
+        request = replace(request, model=request.model or await self.resolve_model())
+        where = await self._ready(request.model)
         options = {**self.config.extra_params, **request.options}
         answer = (
             self._llama(where, request, options) if where.kind == "gguf" else _transformers(where, request, options)
@@ -143,7 +145,7 @@ class LocalProvider(BaseLLMProvider):
                     async for event in answer:
                         yield event
             except LLMConnectionError as exc:
-                raise _explained(exc, server) from exc
+                raise await in_background(partial(_explained, exc, server), "llama-obituary") from exc
             finally:
                 await transport.aclose()
 
@@ -263,7 +265,7 @@ def _folder_profile(known: ModelProfile, folder: Path) -> ModelProfile:
 
 def _explained(exc: LLMConnectionError, server: LlamaServer) -> LLMError:
     """A connection that broke because the engine died is that engine's failure, and another attempt would not help."""
-    why = server.obituary()
+    why = server.obituary(patience=1.0)
     if why is None:
         return exc
     return LLMProviderUnavailableError(
