@@ -202,8 +202,8 @@ class _Asking:
                 case ResponseStart():
                     self._status.waiting(f"waiting for {event.provider}/{event.model}")
                 case RetryScheduled():
-                    message = str(event.error.get("message"))
-                    self._status.countdown(f"{message}; retry {event.attempt} of {event.max_retries}", event.wait)
+                    retry = f"retry {event.attempt} of {event.max_retries}"
+                    self._status.countdown(retry, event.wait, str(event.error.get("message")))
                 case ResponseChunk():
                     self._status.clear()
                 case ReasoningChunk() if self._asked.reasoning:

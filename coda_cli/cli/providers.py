@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
+import textwrap
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +13,7 @@ import typer
 from coda_cli.cli.model_cache import complete_provider, remember_models
 from coda_cli.cli.output import EXIT_AUTH, EXIT_FAILURE, EXIT_OK, put, put_json, style
 from coda_cli.engine.core.errors import LLMError, UsageError
+from coda_cli.engine.rendering.sanitize import sanitize
 
 app = typer.Typer(
     help="What answers, what does not, and why.",
@@ -28,8 +32,7 @@ def status(json: Json = False, offline: Offline = False) -> None:
     if json:
         put_json(rows)
     else:
-        for row in rows:
-            _put_row(row)
+        _put_rows(rows)
     raise typer.Exit(_exit_code(rows))
 
 
@@ -142,29 +145,34 @@ async def _default(manager: Any) -> str | None:
     return str(choice.name)
 
 
-def _put_row(row: dict[str, Any]) -> None:
-    import sys
+def _put_rows(rows: list[dict[str, Any]]) -> None:
+    width = max(len(row["provider"]) for row in rows)
+    for row in rows:
+        good, keyless = row["available"], row["error"] == "LLMAuthenticationError" and not row["key"]
+        mark, code = ("ok", "32") if good else ("no key", "33") if keyless else ("down", "31")
+        facts = [row["model"] or "no model"]
+        if good:
+            facts.append(f"{row['latency'] * 1000:.0f} ms")
+        if row["key"]:
+            facts.append(f"key from {row['key']}")
+        if row["requests"]:
+            requests = "1 request" if row["requests"] == 1 else f"{row['requests']:,} requests"
+            facts.append(f"{requests}, {row['tokens']:,} tokens")
+        star = "*" if row["default"] else " "
+        name = style(sanitize(f"{row['provider']:<{width}}"), "1", sys.stdout)
+        print(f"{style(f'{mark:<6}', code, sys.stdout)} {star} {name}  {sanitize(' · '.join(facts))}")
+        if not good and not keyless:
+            _put_below(row["reason"], width)
+        if not good and row["hint"]:
+            _put_below(f"hint: {row['hint']}", width)
 
-    good = row["available"]
-    mark = style("ok  ", "32", sys.stdout) if good else style("down", "31", sys.stdout)
-    star = "*" if row["default"] else " "
-    facts = [row["model"] or "no model"]
-    if good:
-        facts.append(f"{row['latency'] * 1000:.0f} ms")
-    if row["key"]:
-        facts.append(f"key from {row['key']}")
-    if row["requests"]:
-        facts.append(f"{row['requests']:,} requests, {row['tokens']:,} tokens")
-    _put(f"{mark} {star} ", style(row["provider"], "1", sys.stdout), "  " + " · ".join(facts))
-    if not good:
-        put(f"       {row['reason']}")
-        put(f"       hint: {row['hint']}" if row["hint"] else "")
 
-
-def _put(mark: str, name: str, rest: str) -> None:
-    from coda_cli.engine.rendering.sanitize import sanitize
-
-    print(mark + name + sanitize(rest))
+def _put_below(text: str, width: int) -> None:
+    """*text* under the facts, wrapped to the terminal."""
+    indent = " " * (width + 11)
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+    lines = textwrap.wrap(sanitize(text), max(30, columns - len(indent)), break_on_hyphens=False)
+    print("\n".join(indent + line for line in lines))
 
 
 def _exit_code(rows: list[dict[str, Any]]) -> int:

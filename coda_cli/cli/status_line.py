@@ -28,13 +28,13 @@ class StatusLine:
         if self._terminal:
             self._task = asyncio.get_running_loop().create_task(self._count_up(text))
 
-    def countdown(self, text: str, seconds: float) -> None:
-        """Show *text* and the seconds that are left."""
+    def countdown(self, text: str, seconds: float, reason: str) -> None:
+        """Show *text*, the seconds that are left, and as much of *reason* as fits."""
         self.clear()
         if self._terminal:
-            self._task = asyncio.get_running_loop().create_task(self._count_down(text, seconds))
+            self._task = asyncio.get_running_loop().create_task(self._count_down(text, seconds, reason))
         else:
-            say(f"{text} in {seconds:.1f} s")
+            say(f"{text} in {seconds:.1f} s: {reason}")
 
     def clear(self) -> None:
         """Take the line away."""
@@ -53,11 +53,11 @@ class StatusLine:
             self._draw(f"{text} {time.monotonic() - started:.0f} s")
             await asyncio.sleep(1)
 
-    async def _count_down(self, text: str, seconds: float) -> None:
+    async def _count_down(self, text: str, seconds: float, reason: str) -> None:
         ends = time.monotonic() + seconds
         while (left := ends - time.monotonic()) > 0:
             shown = f"{left:.0f} s" if left >= 1 else "a moment"
-            self._draw(f"{text} in {shown}; Ctrl-C stops")
+            self._draw(f"{text} in {shown} (Ctrl-C stops): {reason}")
             await asyncio.sleep(min(1.0, left))
 
     def _draw(self, text: str) -> None:

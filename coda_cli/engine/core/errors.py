@@ -122,7 +122,7 @@ class LLMTimeoutError(LLMError):
 class LLMConnectionError(LLMError):
     """The host could not be reached, or the connection broke before an answer began."""
 
-    default_hint = "check the network and the provider's `api_base`; `coda providers status` tests every host"
+    default_hint = "check that the server runs, that the network is up, and the provider's `api_base`"
 
 
 class LLMIncompleteResponseError(LLMConnectionError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -51,9 +52,9 @@ def translated(where: str) -> Iterator[None]:
     except httpx2.TimeoutException as exc:
         raise LLMTimeoutError(f"{where} fell silent: no byte within the idle timeout") from exc
     except httpx2.ConnectError as exc:
-        raise LLMConnectionError(f"can't connect to {where} ({_reason(exc)})") from exc
+        raise LLMConnectionError(f"can't connect to {where}: {_reason(exc)}") from exc
     except (httpx2.TransportError, httpx2.StreamError) as exc:
-        raise LLMConnectionError(f"the connection to {where} broke ({_reason(exc)})") from exc
+        raise LLMConnectionError(f"the connection to {where} broke: {_reason(exc)}") from exc
     except (httpx2.InvalidURL, UnicodeError) as exc:
         raise LLMConnectionError(
             f"{where} is not a valid address ({exc})", hint="check `api_base` in coda.toml", final=True
@@ -61,13 +62,16 @@ def translated(where: str) -> Iterator[None]:
 
 
 def _reason(exc: BaseException) -> str:
-    """The first cause in the chain that says anything."""
+    """What the system said, where it is in the chain of causes; else the first cause that says anything."""
+    text = ""
     cause: BaseException | None = exc
     while cause is not None:
-        if text := str(cause).strip():
-            return text
-        cause = cause.__cause__ or cause.__context__
-    return type(exc).__name__
+        inner = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause
+        if isinstance(inner, OSError) and inner.strerror and inner.errno is not None and inner.errno > 0:
+            return os.strerror(inner.errno).lower()
+        text = text or str(inner).strip()
+        cause = inner.__cause__ or inner.__context__
+    return text or type(exc).__name__
 
 
 class LeanTransport:

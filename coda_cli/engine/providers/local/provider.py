@@ -36,8 +36,13 @@ from coda_cli.engine.providers.local.fetch import Progress
 from coda_cli.engine.providers.local.gguf import read_head
 from coda_cli.engine.providers.local.library import Located
 from coda_cli.engine.providers.local.llama_server import BASE_URL, LlamaParams, LlamaServer
-from coda_cli.engine.providers.local.safety import read_config
-from coda_cli.engine.providers.local.transformers_engine import Sampling, TransformersEngine, context_window
+from coda_cli.engine.providers.local.safety import check_folder, read_config
+from coda_cli.engine.providers.local.transformers_engine import (
+    Sampling,
+    TransformersEngine,
+    check_libraries,
+    context_window,
+)
 from coda_cli.engine.providers.openai_chat import ChatMapping, chat_body
 from coda_cli.engine.providers.wire import events
 
@@ -170,8 +175,7 @@ class LocalProvider(BaseLLMProvider):
     def _check(self) -> None:
         where = library.locate(self.config.model)
         if where.kind == "safetensors":
-            from coda_cli.engine.providers.local.safety import check_folder
-
+            check_libraries()
             check_folder(where.path)
             return
         llama_server.check_engine()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.util
 import sys
 import threading
 import warnings
@@ -318,15 +319,26 @@ def _device(torch: Any, wanted: str) -> str:
     return wanted
 
 
+def check_libraries() -> None:
+    """Raise LLMProviderUnavailableError unless the extra `local` is installed. Imports nothing."""
+    for name in ("torch", "transformers"):
+        if importlib.util.find_spec(name) is None:
+            raise _extra_missing(f"no module named {name}")
+
+
+def _extra_missing(reason: str) -> LLMProviderUnavailableError:
+    return LLMProviderUnavailableError(
+        f"models in safetensors folders need torch and transformers ({reason})",
+        hint="run `pip install '.[local]'` in the checkout of Coda, or use a GGUF file, which needs neither",
+    )
+
+
 def _libraries() -> tuple[Any, Any]:
     """torch and transformers, silent: a progress bar or a warning would tear the screen."""
     try:
         torch, transformers = importlib.import_module("torch"), importlib.import_module("transformers")
     except ImportError as exc:
-        raise LLMProviderUnavailableError(
-            f"models in safetensors folders need torch and transformers ({exc})",
-            hint="run `pip install '.[local]'` in the checkout of Coda, or use a GGUF file, which needs neither",
-        ) from exc
+        raise _extra_missing(str(exc)) from exc
     transformers.utils.logging.set_verbosity(50)
     transformers.utils.logging.disable_progress_bar()
     for module in ("torch", "transformers", "huggingface_hub"):
