@@ -12,8 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_command_from_info
 from typer.models import CommandInfo
 
-from coda_cli.cli.output import EXIT_INTERRUPTED, EXIT_PIPE, report
-from coda_cli.cli.stdin import readable
+from coda_cli.cli.output import EXIT_INTERRUPTED, EXIT_PIPE, report, stdin_is_readable
 from coda_cli.engine.core.errors import CodaError
 
 
@@ -98,7 +97,7 @@ def _root(
 def run(arguments: list[str]) -> int:
     """Run `coda ARGUMENTS`; returns the exit code. Whatever a person can cause ends in a message, not a traceback."""
     arguments = fold_options(arguments)
-    if not arguments and readable():
+    if not arguments and stdin_is_readable():
         arguments = ["ask"]
     try:
         code = app(arguments, prog_name="coda", standalone_mode=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from coda_cli.cli.attachments import read_media, read_texts
-from coda_cli.cli.stdin import read_stdin, readable
+from coda_cli.cli.output import stdin_is_readable
+from coda_cli.cli.stdin import read_stdin
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.messages import MediaPart
 
@@ -61,7 +62,7 @@ def gather(asked: Asked, deadline: float | None) -> Question:
     params = {name: str(value) for name, value in (pair(text, "-p") for text in asked.params)}
     schema = read_schema(asked.schema)
     takes_stdin = "-" in asked.files or "-" in asked.attachments
-    piped = read_stdin(deadline) if asked.stdin and not takes_stdin and readable() else ""
+    piped = read_stdin(deadline) if asked.stdin and not takes_stdin and stdin_is_readable() else ""
     words = " ".join(asked.words)
     text = "\n\n".join(
         part for part in (read_texts(asked.files).rstrip("\n"), piped.strip("\n"), words) if part.strip()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 from typing import Any, Final, NoReturn, TextIO
 
@@ -75,3 +76,12 @@ def put_json(value: Any) -> None:
     """*value* as JSON on stdout: one object, indented on a terminal."""
     indent = 2 if sys.stdout.isatty() else None
     print(json.dumps(value, ensure_ascii=False, indent=indent, default=str))
+
+
+def stdin_is_readable(fd: int = 0) -> bool:
+    """Whether stdin is something to read: a pipe, a file or a socket."""
+    try:
+        mode = os.fstat(fd).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)

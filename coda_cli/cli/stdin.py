@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import stat
 import time
 from typing import Final
 
@@ -14,15 +13,6 @@ from coda_cli.engine.core.errors import LLMTimeoutError, UsageError
 
 SILENCE: Final = 3.0
 """Seconds without a byte after which a line on stderr says what is being waited for."""
-
-
-def readable(fd: int = 0) -> bool:
-    """Whether stdin is something to read: a pipe, a file or a socket."""
-    try:
-        mode = os.fstat(fd).st_mode
-    except OSError:
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
 
 
 def read_stdin(deadline: float | None, fd: int = 0) -> str:

@@ -85,15 +85,20 @@ class LeanTransport:
         *,
         uds: str | None = None,
     ) -> None:
+        import ssl
+
         import httpx2
 
         self._where = base_url if uds is None else "the local engine"
         with translated(self._where):
+            # Loading the system's certificates takes 50 ms; without TLS, and never redirected, none is looked at.
+            bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if base_url.startswith("http://") else None
             self._client = httpx2.AsyncClient(
                 base_url=base_url,
                 headers={"accept-encoding": "identity", **headers},
                 timeout=timeouts(config),
-                transport=httpx2.AsyncHTTPTransport(uds=uds) if uds else None,
+                transport=httpx2.AsyncHTTPTransport(uds=uds, verify=bare or True) if uds else None,
+                verify=bare or True,
                 trust_env=uds is None and not loopback(base_url),  # a proxy is for what is not on this machine
             )
 

@@ -58,6 +58,7 @@ class LlamaServer:
         self.n_ctx = 0
         self.api_key = ""
         self._lock = threading.Lock()
+        self._ready = False
         self._child: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
 
@@ -78,7 +79,7 @@ class LlamaServer:
 
         Raises LLMModelNotFoundError, LLMProviderUnavailableError with what is wrong and what mends it.
         """
-        if self.pid is None:
+        if not self._running():
             await in_background(self._start, "llama-load")
 
     async def stop(self) -> None:
@@ -112,6 +113,7 @@ class LlamaServer:
 
     def close(self) -> None:
         """End the child and remove its socket. Blocks for a moment."""
+        self._ready = False
         child, self._child = self._child, None
         if child is not None:
             _end(child)
@@ -119,21 +121,26 @@ class LlamaServer:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def _running(self) -> bool:
+        """Whether the model is loaded: a child that still loads it has a process id too."""
+        return self._ready and self.pid is not None
+
     def _start(self) -> None:
         with self._lock:
-            if self.pid is not None:
+            if self._running():
                 return
             self.close()
             head = read_head(self.path)
             check_engine()
             _make_room(self)
-            folder = _private_folder()
             try:
-                self._load(head, folder)
+                self._load(head, _private_folder())
             except LLMError:
                 self.close()
-                shutil.rmtree(folder, ignore_errors=True)
                 raise
+            except OSError as exc:
+                self.close()
+                raise LLMProviderUnavailableError(f"cannot start the local engine: {exc.strerror or exc}") from exc
 
     def _load(self, head: GgufHead, folder: Path) -> None:
         self._folder = folder
@@ -167,6 +174,7 @@ class LlamaServer:
         answer = _handshake(child, given)
         if answer.get("ready") is not True:
             raise self._explained(answer, head, need)
+        self._ready = True
 
     def _explained(self, answer: dict[str, object], head: GgufHead, need: int) -> LLMError:
         kind, message = answer.get("error"), str(answer.get("message", ""))
