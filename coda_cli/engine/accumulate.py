@@ -42,6 +42,11 @@ class _Call:
     arguments: list[str] = field(default_factory=list)
 
 
+def _valid(text: str) -> str:
+    joiner = SurrogateJoiner()
+    return joiner.feed(text) + joiner.flush()
+
+
 class Accumulator:
     """Collects one answer. `parts()` is its message so far: reasoning, text and calls in the order they began."""
 
@@ -51,6 +56,7 @@ class Accumulator:
         self._signatures: dict[int, tuple[str | None, str | None]] = {}
         self._calls: dict[int, _Call] = {}
         self._joiner = SurrogateJoiner()
+        self._thoughts = SurrogateJoiner()
         self.usage = TokenUsage()
         self.finished: Finished | None = None
 
@@ -62,7 +68,7 @@ class Accumulator:
                 self._run("text").append(text)
                 return TextDelta(text)
             case ReasoningDelta(text, signature, data):
-                text = _SURROGATES.sub("\ufffd", text)
+                text = self._thoughts.feed(text)
                 if text or signature or data:
                     self._run("reasoning").append(text)
                 if signature or data:
@@ -84,6 +90,8 @@ class Accumulator:
 
     def flush(self) -> str:
         """Text that was held back for its other half, at the end of the stream."""
+        if half := self._thoughts.flush():
+            self._run("reasoning").append(half)
         rest = self._joiner.flush()
         if rest:
             self._run("text").append(rest)
@@ -114,9 +122,12 @@ class Accumulator:
     def tool_calls(self) -> list[ToolCallPart]:
         """The calls, with ids made up where the vendor gives none."""
         calls = [self._calls[index] for index in sorted(self._calls)]
+        taken: set[str] = set()
         for call in calls:
-            call.id = call.id or new_id("call")
-        return [ToolCallPart(id=call.id, name=call.name, arguments="".join(call.arguments)) for call in calls]
+            if not call.id or call.id in taken:  # none, or one that cannot tell its result from another's
+                call.id = new_id("call")
+            taken.add(call.id)
+        return [ToolCallPart(id=call.id, name=call.name, arguments=_valid("".join(call.arguments))) for call in calls]
 
     def parts(self) -> list[Part]:
         """The message: every run as a part."""

@@ -7,7 +7,7 @@ record is written, and one final event is told.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -94,6 +94,7 @@ class Answer:
         self._model = plan.model or ""
         self._turn: Turn | None = None
         self._dropped: list[str] = []
+        self._started = host.clock.monotonic()
 
     async def run(self) -> Outcome:
         """The answer, or what there is of it with the error; a cancellation gives what came, marked interrupted."""
@@ -109,6 +110,9 @@ class Answer:
             if task is not None:
                 task.uncancel()
             cancelled = True
+        return await _undisturbed(self._end(error, cancelled))
+
+    async def _end(self, error: LLMError | None, cancelled: bool) -> Outcome:
         response = self._response(error, cancelled)
         if error is None:
             response = await self._process(response)
@@ -120,6 +124,7 @@ class Answer:
     async def _ask(self) -> None:
         plan = self._plan
         try:
+            await asyncio.sleep(0)  # where a cancellation from before the start arrives
             messages = await self._keep_question()
             self._name, provider, self._model = await self._host.resolve(plan.provider, plan.model)
         finally:
@@ -135,7 +140,7 @@ class Answer:
             options=plan.options,
             schema=plan.schema,
         )
-        self._turn = Turn(provider, self._name, request, self._host.clock, self._stamp)
+        self._turn = Turn(provider, self._name, request, self._host.clock, self._stamp, self._started)
         await self._turn.run(self._publish)
         if self._turn.error is not None:
             raise self._turn.error
@@ -260,3 +265,17 @@ class Answer:
                 total_cost=stats.total_cost,
             )
         )
+
+
+async def _undisturbed(ending: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """Work *ending* through, whatever cancellations come: an answer that is whole must not be lost while it is kept."""
+    task = asyncio.ensure_future(ending)
+    while True:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if current is not None:
+                current.uncancel()
+            if task.done():
+                return task.result()

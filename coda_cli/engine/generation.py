@@ -43,6 +43,7 @@ class Generation:
         self._waiters: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[Outcome] | None = None
         self._cancelled = False
+        self._working = False
 
     def _start(self) -> asyncio.Task[Outcome]:
         if self._task is None:
@@ -50,6 +51,10 @@ class Generation:
         return self._task
 
     async def _work(self) -> Outcome:
+        self._working = True
+        task = asyncio.current_task()
+        if self._cancelled and task is not None:
+            task.cancel()  # asked for before this task had run: now there is somebody to hear it
         try:
             return await self._produce(self._emit)
         finally:
@@ -96,8 +101,10 @@ class Generation:
 
     def cancel(self) -> None:
         """Stop the answer; what came is kept, marked as interrupted. Does nothing once it has ended."""
-        if self._task is not None and not self._task.done() and not self._cancelled:
-            self._cancelled = True  # once: a second one would disturb the keeping of the part
+        if self._cancelled or (self._task is not None and self._task.done()):
+            return
+        self._cancelled = True
+        if self._task is not None and self._working:
             self._task.cancel()
 
     async def batches(self) -> AsyncIterator[list[Event]]:

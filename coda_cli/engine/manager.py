@@ -11,7 +11,7 @@ from coda_cli.engine.answer import Answer, Emit, Plan, ProviderStats
 from coda_cli.engine.bus import EventBus, Subscription
 from coda_cli.engine.clock import SystemClock
 from coda_cli.engine.conversations.memory import MemoryStore
-from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig
+from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig, deadline
 from coda_cli.engine.core.errors import LLMError, LLMProviderUnavailableError, LLMTimeoutError
 from coda_cli.engine.core.events import Event, ProviderStatusChange
 from coda_cli.engine.core.messages import MediaPart, new_id
@@ -20,7 +20,9 @@ from coda_cli.engine.core.responses import LLMResponse
 from coda_cli.engine.core.usage import TokenUsage
 from coda_cli.engine.generation import Generation, Outcome
 from coda_cli.engine.providers.choose import Choice, choose, standard_providers
+from coda_cli.engine.providers.endpoints import has_own_address
 from coda_cli.engine.providers.registry import create
+from coda_cli.engine.redact import conceal
 from coda_cli.engine.usage.prices import price
 
 
@@ -139,12 +141,22 @@ class LLMManager:
         """(name, provider, model) for what was asked, defaults filled in. Raises LLMError."""
         name = provider or (await self.default_choice()).name
         chosen = self.provider(name)
-        return name, chosen, model or await chosen.resolve_model()
+        if model:
+            return name, chosen, model
+        limit = deadline(chosen.config)
+        try:
+            async with asyncio.timeout(limit):
+                return name, chosen, await chosen.resolve_model()
+        except TimeoutError as exc:
+            raise LLMTimeoutError(f"no list of models within the deadline of {limit:.0f} s", provider=name) from exc
+        except LLMError as exc:
+            conceal(exc, chosen.secrets())
+            raise
 
     def price(self, provider: str, model: str, usage: TokenUsage) -> float | None:
         """USD for *usage*, or None where no price is known."""
         config = self.config.providers.get(provider)
-        return None if config is None else price(config.provider, model, usage, own_host=bool(config.api_base))
+        return None if config is None else price(config.provider, model, usage, own_host=has_own_address(config))
 
     def stats(self, provider: str) -> ProviderStats:
         """What this process asked of *provider*."""
@@ -179,7 +191,12 @@ class LLMManager:
 
     async def list_models(self, provider: str) -> list[ModelInfo]:
         """What *provider* offers. Raises LLMError."""
-        return await self.provider(provider).list_models()
+        chosen = self.provider(provider)
+        try:
+            return await chosen.list_models()
+        except LLMError as exc:
+            conceal(exc, chosen.secrets())
+            raise
 
     async def get_provider_status(self, provider: str) -> dict[str, Any]:
         """Whether *provider* answers, and what this process has asked of it.
@@ -199,7 +216,7 @@ class LLMManager:
                 await instance.check()
                 model = await instance.resolve_model()
         except LLMError as exc:
-            failure = exc
+            failure = conceal(exc, self._providers[provider].secrets() if provider in self._providers else ())
         except TimeoutError:
             failure = LLMTimeoutError("no answer within the connect timeout", provider=provider)
         self._note_availability(provider, failure)

@@ -26,6 +26,7 @@ from coda_cli.engine.core.events import (
     Usage,
 )
 from coda_cli.engine.core.ports import Clock, Provider, ProviderRequest
+from coda_cli.engine.redact import conceal
 from coda_cli.engine.retry import RetryPolicy
 
 E = TypeVar("E", bound=Event)
@@ -48,14 +49,17 @@ class Stamp:
 class Turn:
     """One answer of one provider. After `run()`: `answer`, `error`, `retries`, `latency`, `first_token` (seconds)."""
 
-    def __init__(self, provider: Provider, name: str, request: ProviderRequest, clock: Clock, stamp: Stamp) -> None:
+    def __init__(
+        self, provider: Provider, name: str, request: ProviderRequest, clock: Clock, stamp: Stamp, started: float
+    ) -> None:
+        """*started*: when the person began to wait (monotonic seconds); the deadline counts from there."""
         self._provider = provider
         self._name = name
         self._request = request
         self._clock = clock
         self._stamp = stamp
         self._policy = RetryPolicy(max_retries=provider.config.max_retries)
-        self._started = clock.monotonic()
+        self._started = started
         limit = deadline(provider.config)
         self._deadline = None if limit is None else self._started + limit
         self.answer = Accumulator(name)
@@ -138,6 +142,7 @@ class Turn:
     def _place(self, error: LLMError) -> None:
         error.provider = error.provider or self._name
         error.model = error.model or self._request.model
+        conceal(error, self._provider.secrets())
         error.partial = self.answer.text
         if error.hint:
             error.hint = error.hint.replace("PROVIDER", self._name)

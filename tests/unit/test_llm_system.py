@@ -496,7 +496,7 @@ async def test_sampling_goes_only_to_models_that_take_it() -> None:
 async def test_an_attachment_that_the_model_does_not_take_is_refused_before_anything_is_sent(
     openai: FakeVendor,
 ) -> None:
-    async with LLMManager(config(model="gpt-4o")) as manager:
+    async with LLMManager(config(model="llava")) as manager:
         response = await manager.generate_response(
             "what is this?", media=[ImagePart(data=b"\x89PNG", media_type="image/png")]
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coda_cli.engine.core.messages import LLMMessage, MessageRole, Part, ToolCallPart, ToolResultPart
+from coda_cli.engine.core.messages import LLMMessage, MessageRole, Part, TextPart, ToolCallPart, ToolResultPart
 
 INTERRUPTED = "this call was interrupted and has no result"
 
@@ -18,19 +18,26 @@ def sendable(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
     out: list[LLMMessage] = []
     open_calls: dict[str, ToolCallPart] = {}
     for message in messages:
-        parts: list[Part] = [
-            part for part in message.parts if not isinstance(part, ToolResultPart) or part.id in open_calls
-        ]
-        results = {part.id for part in parts if isinstance(part, ToolResultPart)}
-        if open_calls and not results:
+        parts: list[Part] = []
+        called: dict[str, ToolCallPart] = {}
+        for part in message.parts:
+            if isinstance(part, ToolResultPart):
+                if open_calls.pop(part.id, None) is None:
+                    continue  # nobody asked, or it has been answered
+            elif isinstance(part, ToolCallPart):
+                if part.id in called:
+                    continue  # its result could not be told from the other's
+                called[part.id] = part
+            elif isinstance(part, TextPart) and not part.text:
+                continue
+            parts.append(part)
+        answers = any(isinstance(part, ToolResultPart) for part in parts)
+        if open_calls and (parts or message.parts) and not answers:
             out.append(_interrupted(open_calls))
             open_calls = {}
-        for call_id in results:
-            del open_calls[call_id]
-        if not parts:
-            continue
-        out.append(message if len(parts) == len(message.parts) else message.model_copy(update={"parts": parts}))
-        open_calls |= {call.id: call for call in message.tool_calls}
+        if parts:
+            out.append(message if len(parts) == len(message.parts) else message.model_copy(update={"parts": parts}))
+            open_calls |= called
     if open_calls:
         out.append(_interrupted(open_calls))
     return out

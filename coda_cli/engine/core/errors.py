@@ -146,6 +146,8 @@ class LLMContextLengthError(LLMError):
 class LLMInvalidRequestError(LLMError):
     """The vendor refuses the request as malformed."""
 
+    default_hint = "the message says what it does not take; check the options given with -o and in coda.toml"
+
 
 class LLMModelNotFoundError(LLMError):
     """The provider has no model of this name."""

@@ -12,6 +12,7 @@ usage, then exactly one `Finished`. A stream that ends without `Finished` was cu
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -80,7 +81,7 @@ class _Event:
         out: dict[str, Any] = {"type": self.type}
         for field in fields(self):
             value = getattr(self, field.name)
-            out[field.name] = value.model_dump() if isinstance(value, TokenUsage) else value
+            out[field.name] = value.model_dump() if isinstance(value, TokenUsage) else deepcopy(value)
         return out
 
 

@@ -77,6 +77,10 @@ class Provider(Protocol):
         """Return if the provider answers; raise LLMError with a hint if not."""
         ...
 
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that must not be shown: keys, and what an address carries beside host and path."""
+        ...
+
     async def aclose(self) -> None:
         """Give back connections, processes and memory."""
         ...

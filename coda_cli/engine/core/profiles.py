@@ -93,6 +93,12 @@ _ROWS: Final[dict[Dialect, tuple[tuple[str, ModelProfile], ...]]] = {
 }
 
 
+def is_known(dialect: Dialect, model: str) -> bool:
+    """Whether a row other than the last one fits *model*."""
+    name = model.rsplit("/", 1)[-1].lower()
+    return any(re.search(pattern, name) for pattern, _ in _ROWS[dialect][:-1])
+
+
 def profile_for(dialect: Dialect, model: str) -> ModelProfile:
     """The profile of *model* in *dialect*; a `vendor/` prefix and letter case do not matter."""
     name = model.rsplit("/", 1)[-1].lower()

@@ -18,10 +18,10 @@ from coda_cli.engine.providers.anthropic_messages import MessagesMapping, messag
 from coda_cli.engine.providers.base import BaseLLMProvider
 from coda_cli.engine.providers.choose import DEFAULT_MODEL
 from coda_cli.engine.providers.endpoints import Endpoint, endpoint
-from coda_cli.engine.providers.http import LeanTransport, Transport, timeouts
+from coda_cli.engine.providers.http import LeanTransport, Transport, new_client, timeouts
 from coda_cli.engine.providers.parts import count
-from coda_cli.engine.providers.stainless import SDK, SDKTransport, http_client
-from coda_cli.engine.providers.wire import JSON, events, parse_json
+from coda_cli.engine.providers.stainless import SDK, SDKTransport
+from coda_cli.engine.providers.wire import JSON, events
 
 # The same as the SDK sends (2.12), so that both transports mean the same bodies.
 API_VERSION: Final = "2026-10-21"
@@ -34,7 +34,7 @@ class AnthropicProvider(BaseLLMProvider):
     def __init__(self, config: ProviderConfig, *, offline: bool = False) -> None:
         super().__init__(config)
         self._offline = offline
-        self._transport: SDKTransport | LeanTransport | None = None
+        self._transport: Transport | None = None
 
     def get_provider_name(self) -> LLMProvider:
         """`anthropic`."""
@@ -62,7 +62,7 @@ class AnthropicProvider(BaseLLMProvider):
             )
         return where
 
-    def _connection(self) -> SDKTransport | LeanTransport:
+    def _connection(self) -> Transport:
         if self._transport is None:
             where = self._endpoint()
             # the paths here begin with /v1, and many write it into the address out of habit
@@ -99,14 +99,7 @@ class AnthropicProvider(BaseLLMProvider):
 
     async def _models_page(self, limit: int, after: str = "") -> JSON:
         query = {"limit": limit, **({"after_id": after} if after else {})}
-        transport = self._connection()
-        if isinstance(transport, LeanTransport):
-            return await transport.get(f"/v1/models?{urlencode(query)}")
-        sdk = await transport.sdk()
-        async with transport.errors(sdk):
-            # raw: the SDK makes an object of any JSON that a proxy may have sent
-            page = await sdk.client.models.with_raw_response.list(**query)
-            return parse_json(await page.read())
+        return await self._connection().get(f"/v1/models?{urlencode(query)}")
 
     async def resolve_model(self) -> str:
         """The configured model; else the vendor's default, or the first one of a server that does not have it."""
@@ -161,7 +154,7 @@ def _headers(config: ProviderConfig, key: str) -> dict[str, str]:
 
 
 def _load(config: ProviderConfig, base_url: str, key: str) -> SDK:
-    from anthropic import APIConnectionError, APIStatusError, APITimeoutError, AsyncAnthropic, Omit
+    from anthropic import APIConnectionError, APITimeoutError, AsyncAnthropic, Omit
 
     # Without a key in its arguments the SDK looks for other credentials (tokens, profiles, federation) in the
     # environment and on disk, and would send them anywhere. A server without keys ignores this one.
@@ -175,8 +168,8 @@ def _load(config: ProviderConfig, base_url: str, key: str) -> SDK:
         base_url=base_url,
         max_retries=0,
         timeout=timeouts(config),
-        http_client=http_client(config, base_url),
+        http_client=new_client(config, base_url),
         default_headers=headers,  # type: ignore[arg-type]  # Omit() takes a header away; only the types do not say so
         open_telemetry=False,
     )
-    return SDK(client, APIStatusError, APITimeoutError, APIConnectionError)
+    return SDK(client, APITimeoutError, APIConnectionError)

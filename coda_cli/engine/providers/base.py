@@ -18,6 +18,7 @@ from coda_cli.engine.core.messages import LLMMessage
 from coda_cli.engine.core.ports import ModelInfo, ProviderRequest
 from coda_cli.engine.core.profiles import Dialect, ModelProfile, profile_for
 from coda_cli.engine.core.responses import LLMResponse
+from coda_cli.engine.providers.endpoints import secrets_of
 
 
 class BaseLLMProvider(ABC):
@@ -94,6 +95,10 @@ class BaseLLMProvider(ABC):
     async def check(self) -> None:
         """Return if the provider answers; raise LLMError with a hint if not."""
         await self.list_models()
+
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that must not be shown: keys, and what an address carries beside host and path."""
+        return secrets_of(self.config)
 
     async def aclose(self) -> None:  # noqa: B027 - nothing to give back is a fine default
         """Give back connections, processes and memory."""

@@ -11,12 +11,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
 
 from coda_cli.engine.core.config import LLMProvider, ProviderConfig
-from coda_cli.engine.core.errors import LLMConnectionError
+from coda_cli.engine.core.errors import LLMAuthenticationError, LLMConnectionError
 
 _DEFAULT_BASE: Final = {
     LLMProvider.OPENAI: "https://api.openai.com/v1",
@@ -48,9 +48,11 @@ def endpoint(config: ProviderConfig, *, offline: bool = False, environ: Mapping[
     """Where *config* points. Raises LLMConnectionError when offline and that is not this machine."""
     kind = config.provider
     named = config.api_base
-    base = named or environ.get(_BASE_VARIABLE.get(kind, ""), "").strip() or _DEFAULT_BASE[kind]
+    base = (named or environ.get(_BASE_VARIABLE.get(kind, ""), "").strip() or _DEFAULT_BASE[kind]).strip()
     if kind is LLMProvider.OLLAMA:
         base = ollama_url(base)
+    base = base.rstrip("/")
+    _check_address(base, named is not None)
     key = config.api_key
     if key is None and not named:
         value = environ.get(KEY_VARIABLE[kind], "").strip()
@@ -61,7 +63,66 @@ def endpoint(config: ProviderConfig, *, offline: bool = False, environ: Mapping[
             hint="leave out --offline (or CODA_OFFLINE), or choose a local model with -m local",
             final=True,
         )
-    return Endpoint(base.rstrip("/"), key, own=base.rstrip("/") != _DEFAULT_BASE[kind])
+    return Endpoint(base, _usable_key(key), own=base != _DEFAULT_BASE[kind])
+
+
+def has_own_address(config: ProviderConfig, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether *config* points anywhere but at its vendor's own address."""
+    if config.provider not in _DEFAULT_BASE:
+        return False
+    base = config.api_base or environ.get(_BASE_VARIABLE[config.provider], "").strip() or _DEFAULT_BASE[config.provider]
+    return base.rstrip("/") != _DEFAULT_BASE[config.provider]
+
+
+def _check_address(base: str, named: bool) -> None:
+    try:
+        parts = urlsplit(base)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        good = False
+    if not good:
+        raise LLMConnectionError(
+            "the provider's address is not a valid URL",
+            hint="check `api_base` in coda.toml" if named else "check the *_BASE_URL variable in the environment",
+            final=True,
+        )
+
+
+def _usable_key(key: SecretStr | None) -> SecretStr | None:
+    """*key* without the white space that a copy or a file adds. Raises for one that no HTTP header can hold."""
+    if key is None:
+        return None
+    value = key.get_secret_value().strip()
+    if not all("!" <= letter <= "~" for letter in value):
+        raise LLMAuthenticationError(
+            "the API key holds characters that no key has",
+            hint="set it again with `coda config set-key PROVIDER`; it may have been copied with something beside it",
+        )
+    return SecretStr(value) if value else None
+
+
+def shown(url: str) -> str:
+    """*url* for a person: without user, password, query and fragment, any of which may be secret."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return "the provider's address"
+    return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else parts.path
+
+
+def secrets_of(config: ProviderConfig, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Every text that must not be shown for *config*: keys, and what its address carries beside host and path."""
+    found = [config.api_key.get_secret_value().strip()] if config.api_key is not None else []
+    found += [environ.get(name, "").strip() for name in (KEY_VARIABLE.get(config.provider, ""), "HF_TOKEN") if name]
+    for url in (config.api_base, environ.get(_BASE_VARIABLE.get(config.provider, ""), "")):
+        try:
+            parts = urlsplit(url or "")
+            found += [parts.password or "", parts.username or "", parts.query]
+            found += [value for values in parse_qs(parts.query).values() for value in values]
+        except ValueError:
+            continue
+    return tuple(secret for secret in found if secret)
 
 
 def ollama_url(host: str) -> str:
@@ -88,8 +149,11 @@ def ollama_url(host: str) -> str:
 
 def loopback(url: str) -> bool:
     """Whether *url* points at this machine by its address alone (no name is looked up)."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    if host == "localhost":
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from coda_cli.engine.core.config import ProviderConfig
-from coda_cli.engine.core.errors import LLMConnectionError, LLMTimeoutError
-from coda_cli.engine.providers.endpoints import loopback
+from coda_cli.engine.core.errors import LLMConnectionError, LLMError, LLMTimeoutError
+from coda_cli.engine.providers.endpoints import loopback, shown
 from coda_cli.engine.providers.status import from_status
 from coda_cli.engine.providers.wire import JSON, RawResponse, parse_json
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-MAX_ERROR_BYTES = 256 * 1024
+MAX_ERROR_BYTES: Final = 256 * 1024
 
 
 class Transport(Protocol):
@@ -26,6 +26,10 @@ class Transport(Protocol):
 
     def post(self, path: str, body: JSON) -> AbstractAsyncContextManager[RawResponse]:
         """POST *body* and keep the answer open while its bytes arrive; leaving the block closes the connection."""
+        ...
+
+    async def get(self, path: str) -> JSON:
+        """The JSON object at *path*."""
         ...
 
     async def aclose(self) -> None:
@@ -40,32 +44,83 @@ def timeouts(config: ProviderConfig) -> httpx2.Timeout:
     return httpx2.Timeout(config.idle_timeout, connect=config.connect_timeout, pool=config.connect_timeout)
 
 
+def new_client(config: ProviderConfig, address: str, *, uds: str | None = None, **changes: Any) -> httpx2.AsyncClient:
+    """A client that follows no redirect (it would take the key along) and refuses every status but 2xx."""
+    import ssl
+
+    import httpx2
+
+    # Loading the system's certificates takes 50 ms; without TLS, and never redirected, none is looked at.
+    bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if address.startswith("http://") else None
+    return httpx2.AsyncClient(
+        timeout=timeouts(config),
+        follow_redirects=False,
+        event_hooks={"response": [refuse_errors]},
+        transport=httpx2.AsyncHTTPTransport(uds=uds, verify=bare or True) if uds else None,
+        verify=bare or True,
+        trust_env=uds is None and not loopback(address),  # a proxy is for what is not on this machine
+        **changes,
+    )
+
+
+async def refuse_errors(response: httpx2.Response) -> None:
+    """Nothing for a 2xx; else raise the LLMError of its status and of as much of its body as comes, up to 256 KiB."""
+    import httpx2
+
+    if response.is_success:
+        return
+    body = bytearray()
+    try:
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > MAX_ERROR_BYTES:
+                break
+    except httpx2.RequestError:
+        pass  # the status says what is wrong, whatever became of the body
+    raise from_status(response.status_code, response.headers, bytes(body), where=shown(str(response.url)))
+
+
+def translation(exc: BaseException, where: str) -> LLMError | None:
+    """What an httpx2 error means, None for anything else. *where* names the host for the person."""
+    import httpx2
+
+    match exc:
+        case httpx2.ConnectTimeout():
+            return LLMTimeoutError(f"no connection to {where} within the connect timeout")
+        case httpx2.TimeoutException():
+            return LLMTimeoutError(f"{where} fell silent: no byte within the idle timeout")
+        case httpx2.ConnectError():
+            return LLMConnectionError(f"can't connect to {where}: {_reason(exc)}")
+        case httpx2.RequestError() | httpx2.StreamError():
+            return LLMConnectionError(f"the connection to {where} broke: {_reason(exc)}")
+        case httpx2.InvalidURL() | UnicodeError():
+            return LLMConnectionError(
+                f"{where} is not a valid address", hint="check `api_base` in coda.toml", final=True
+            )
+        case _:
+            return None
+
+
 @contextmanager
 def translated(where: str) -> Iterator[None]:
-    """httpx2's errors as Coda's. *where* names the host for the person."""
+    """httpx2's errors as Coda's."""
     import httpx2
 
     try:
         yield
-    except httpx2.ConnectTimeout as exc:
-        raise LLMTimeoutError(f"no connection to {where} within the connect timeout") from exc
-    except httpx2.TimeoutException as exc:
-        raise LLMTimeoutError(f"{where} fell silent: no byte within the idle timeout") from exc
-    except httpx2.ConnectError as exc:
-        raise LLMConnectionError(f"can't connect to {where}: {_reason(exc)}") from exc
-    except (httpx2.TransportError, httpx2.StreamError) as exc:
-        raise LLMConnectionError(f"the connection to {where} broke: {_reason(exc)}") from exc
-    except (httpx2.InvalidURL, UnicodeError) as exc:
-        raise LLMConnectionError(
-            f"{where} is not a valid address ({exc})", hint="check `api_base` in coda.toml", final=True
-        ) from exc
+    except (httpx2.RequestError, httpx2.StreamError, httpx2.InvalidURL, UnicodeError) as exc:
+        error = translation(exc, where)
+        if error is None:
+            raise
+        raise error from exc
 
 
 def _reason(exc: BaseException) -> str:
     """What the system said, where it is in the chain of causes; else the first cause that says anything."""
-    text = ""
+    text, seen = "", set[int]()
     cause: BaseException | None = exc
-    while cause is not None:
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
         inner = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause
         if isinstance(inner, OSError) and inner.strerror and inner.errno is not None and inner.errno > 0:
             return os.strerror(inner.errno).lower()
@@ -78,28 +133,12 @@ class LeanTransport:
     """One httpx2 client for one provider. *headers* may hold the key; nothing here prints them."""
 
     def __init__(
-        self,
-        base_url: str,
-        headers: Mapping[str, str],
-        config: ProviderConfig,
-        *,
-        uds: str | None = None,
+        self, base_url: str, headers: Mapping[str, str], config: ProviderConfig, *, uds: str | None = None
     ) -> None:
-        import ssl
-
-        import httpx2
-
-        self._where = base_url if uds is None else "the local engine"
+        self._where = shown(base_url) if uds is None else "the local engine"
         with translated(self._where):
-            # Loading the system's certificates takes 50 ms; without TLS, and never redirected, none is looked at.
-            bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if base_url.startswith("http://") else None
-            self._client = httpx2.AsyncClient(
-                base_url=base_url,
-                headers={"accept-encoding": "identity", **headers},
-                timeout=timeouts(config),
-                transport=httpx2.AsyncHTTPTransport(uds=uds, verify=bare or True) if uds else None,
-                verify=bare or True,
-                trust_env=uds is None and not loopback(base_url),  # a proxy is for what is not on this machine
+            self._client = new_client(
+                config, base_url, uds=uds, base_url=base_url, headers={"accept-encoding": "identity", **headers}
             )
 
     @asynccontextmanager
@@ -107,19 +146,12 @@ class LeanTransport:
         """POST *body*; see Transport."""
         with translated(self._where):
             async with self._client.stream("POST", path, json=body) as response:
-                await raise_for_status(response)
-                yield RawResponse(response.headers, self._bytes(response))
-
-    async def _bytes(self, response: httpx2.Response) -> AsyncIterator[bytes]:
-        with translated(self._where):
-            async for chunk in response.aiter_bytes():
-                yield chunk
+                yield RawResponse(response.headers, read(response, self._where))
 
     async def get(self, path: str) -> JSON:
         """The JSON object at *path*."""
         with translated(self._where):
             async with self._client.stream("GET", path) as response:
-                await raise_for_status(response)
                 return parse_json(await response.aread())
 
     async def aclose(self) -> None:
@@ -127,15 +159,8 @@ class LeanTransport:
         await self._client.aclose()
 
 
-async def raise_for_status(response: httpx2.Response) -> None:
-    """Nothing for a 2xx; else the LLMError of its status and body, of which at most 256 KiB are read."""
-    if response.is_success:
-        return
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > MAX_ERROR_BYTES:
-            break
-    raise from_status(
-        response.status_code, response.headers, bytes(body), where=str(response.url.copy_with(query=None))
-    )
+async def read(response: httpx2.Response, where: str) -> AsyncIterator[bytes]:
+    """The body of *response* as it arrives."""
+    with translated(where):
+        async for chunk in response.aiter_bytes():
+            yield chunk

@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
 from coda_cli.engine.core.config import LLMProvider, ProviderConfig
 from coda_cli.engine.core.errors import LLMAuthenticationError, LLMModelNotFoundError
 from coda_cli.engine.core.events import ProviderEvent
 from coda_cli.engine.core.ports import ModelInfo, ProviderRequest
-from coda_cli.engine.core.profiles import Dialect
+from coda_cli.engine.core.profiles import Dialect, ModelProfile, is_known, profile_for
 from coda_cli.engine.providers.base import BaseLLMProvider
 from coda_cli.engine.providers.choose import DEFAULT_MODEL
-from coda_cli.engine.providers.endpoints import Endpoint, endpoint
-from coda_cli.engine.providers.http import LeanTransport, Transport, timeouts
+from coda_cli.engine.providers.endpoints import Endpoint, endpoint, has_own_address
+from coda_cli.engine.providers.http import LeanTransport, Transport, new_client, timeouts
 from coda_cli.engine.providers.openai_chat import ChatMapping, chat_body
 from coda_cli.engine.providers.openai_responses import ResponsesMapping, responses_body
-from coda_cli.engine.providers.stainless import SDK, SDKTransport, http_client
+from coda_cli.engine.providers.parts import model_list
+from coda_cli.engine.providers.stainless import SDK, SDKTransport
 from coda_cli.engine.providers.wire import StreamMapping, events
 
 
@@ -27,7 +29,7 @@ class OpenAIProvider(BaseLLMProvider):
     def __init__(self, config: ProviderConfig, *, offline: bool = False) -> None:
         super().__init__(config)
         self._offline = offline
-        self._transport: SDKTransport | LeanTransport | None = None
+        self._transport: Transport | None = None
 
     def get_provider_name(self) -> LLMProvider:
         """`openai`."""
@@ -36,10 +38,13 @@ class OpenAIProvider(BaseLLMProvider):
     @property
     def dialect(self) -> Dialect:
         """OpenAI's own models, or a compatible server's."""
-        return "compatible" if self._own_address() else "openai"
+        return "compatible" if has_own_address(self.config) else "openai"
 
-    def _own_address(self) -> bool:
-        return self.config.api_base is not None or endpoint(self.config).own
+    def profile(self, model: str) -> ModelProfile:
+        """What *model* can do. OPENAI_BASE_URL may be a proxy to the vendor: there its models keep their profiles."""
+        if self.config.api_base is None and is_known("openai", model):
+            return profile_for("openai", model)
+        return profile_for(self.dialect, model)
 
     def _endpoint(self) -> Endpoint:
         where = endpoint(self.config, offline=self._offline)
@@ -78,21 +83,13 @@ class OpenAIProvider(BaseLLMProvider):
 
     async def list_models(self) -> list[ModelInfo]:
         """The server's models, by id."""
-        transport = self._connection()
-        if isinstance(transport, LeanTransport):
-            listed = (await transport.get("/models")).get("data") or []
-            return [ModelInfo(str(model["id"])) for model in listed]
-        assert isinstance(transport, SDKTransport)  # noqa: S101 - the two transports there are
-        sdk = await transport.sdk()
-        async with transport.errors(sdk):
-            page = await sdk.client.models.list()
-        return [ModelInfo(model.id) for model in page.data]
+        return model_list(await self._connection().get("/models"))
 
     async def resolve_model(self) -> str:
         """The configured model; else the vendor's default, or the first one of a compatible server."""
         if self.config.model:
             return self.config.model
-        if not self._own_address():
+        if not has_own_address(self.config):
             return DEFAULT_MODEL[LLMProvider.OPENAI]
         models = await self.list_models()
         if not models:
@@ -115,17 +112,27 @@ def _headers(config: ProviderConfig, key: str) -> dict[str, str]:
     return headers
 
 
-def _load(config: ProviderConfig, base_url: str, key: str) -> SDK:
-    from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI
+def _custom_headers() -> list[str]:
+    """The names in OPENAI_CUSTOM_HEADERS, `Name: value` a line, as the SDK reads it."""
+    lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
+    return [line.partition(":")[0].strip() for line in lines if ":" in line]
 
+
+def _load(config: ProviderConfig, base_url: str, key: str) -> SDK:
+    from openai import APIConnectionError, APITimeoutError, AsyncOpenAI, Omit
+
+    # Taken from the environment by the constructor, and meant for the vendor only.
+    taken_away: dict[str, Any] = {}
+    if config.api_base is not None:
+        taken_away = {name: Omit() for name in _custom_headers() if name.lower() != "authorization"}
     client = AsyncOpenAI(
         api_key=key or "unused",  # the constructor refuses an empty one; a server without keys ignores it
         base_url=base_url,
         max_retries=0,
         timeout=timeouts(config),
-        http_client=http_client(config, base_url),
+        http_client=new_client(config, base_url),
+        default_headers={**taken_away, "authorization": f"Bearer {key or 'unused'}"} if taken_away else None,
     )
     if config.api_base is not None:
-        # taken from the environment by the constructor, and meant for the vendor only
         client.organization = client.project = None
-    return SDK(client, APIStatusError, APITimeoutError, APIConnectionError)
+    return SDK(client, APITimeoutError, APIConnectionError)

@@ -6,6 +6,7 @@ DeepSeek and OpenRouter add to it for the model's thinking.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, assert_never
 
@@ -25,7 +26,14 @@ from coda_cli.engine.core.messages import (
 from coda_cli.engine.core.ports import ProviderRequest
 from coda_cli.engine.core.profiles import ModelProfile
 from coda_cli.engine.core.usage import FinishReason, TokenUsage
-from coda_cli.engine.providers.parts import AUDIO_FORMAT, base64_text, count, data_url, strict_schema
+from coda_cli.engine.providers.parts import (
+    AUDIO_FORMAT,
+    base64_text,
+    count,
+    data_url,
+    sendable_arguments,
+    strict_schema,
+)
 from coda_cli.engine.providers.status import from_event
 from coda_cli.engine.providers.wire import JSON
 
@@ -81,7 +89,11 @@ def _message(message: LLMMessage) -> list[JSON]:
     if calls := message.tool_calls:
         out["content"] = out["content"] or None
         out["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": sendable_arguments(call.arguments)},
+            }
             for call in calls
         ]
     elif not out["content"] and message.role is MessageRole.ASSISTANT:
@@ -120,6 +132,7 @@ class ChatMapping:
         self._finish: FinishReason | None = None
         self._refused = False
         self._done = False
+        self._last: int | None = None
         self._model: str | None = None
         self._id: str | None = None
 
@@ -160,16 +173,27 @@ class ChatMapping:
         if refusal := delta.get("refusal"):
             self._refused = True
             yield TextDelta(_text(refusal))
-        for number, call in enumerate(delta.get("tool_calls") or ()):
+        for call in delta.get("tool_calls") or ():
             function = call.get("function") or {}
             yield ToolCallDelta(
-                index=call.get("index", number),
+                index=self._index(call),
                 id=call.get("id"),
                 name=function.get("name"),
-                arguments=function.get("arguments") or "",
+                arguments=_arguments(function.get("arguments")),
             )
         if reason := choice.get("finish_reason"):
             self._finish = _REASONS.get(reason, FinishReason.UNKNOWN)
+
+    def _index(self, call: JSON) -> Any:
+        """The call's index; where a compatible server gives none, a new id is a new call."""
+        index = call.get("index")
+        if index is None:
+            if call.get("id") or self._last is None:
+                self._last = 0 if self._last is None else self._last + 1
+            return self._last
+        if isinstance(index, int):
+            self._last = index
+        return index
 
     @property
     def over(self) -> bool:
@@ -180,6 +204,11 @@ class ChatMapping:
         """`Finished`, if the vendor said so."""
         if self._finish is not None:
             yield Finished(FinishReason.REFUSAL if self._refused else self._finish, self._model, self._id)
+
+
+def _arguments(value: Any) -> str:
+    """A fragment of JSON text; an object, as some compatible servers send it, written out."""
+    return json.dumps(value) if isinstance(value, dict) else value or ""
 
 
 def _text(value: Any) -> str:

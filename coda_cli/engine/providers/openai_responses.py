@@ -26,7 +26,15 @@ from coda_cli.engine.core.messages import (
 from coda_cli.engine.core.ports import ProviderRequest
 from coda_cli.engine.core.profiles import ModelProfile
 from coda_cli.engine.core.usage import FinishReason, TokenUsage
-from coda_cli.engine.providers.parts import AUDIO_FORMAT, base64_text, count, data_url, strict_schema
+from coda_cli.engine.providers.parts import (
+    AUDIO_FORMAT,
+    arguments,
+    base64_text,
+    count,
+    data_url,
+    sendable_arguments,
+    strict_schema,
+)
 from coda_cli.engine.providers.status import from_event
 from coda_cli.engine.providers.wire import JSON
 
@@ -43,7 +51,7 @@ def responses_body(request: ProviderRequest, profile: ModelProfile) -> JSON:
     system = [message.content for message in request.messages if message.role is MessageRole.SYSTEM]
     body: JSON = {
         "model": request.model,
-        "input": [item for message in request.messages for item in _items(message)],
+        "input": [item for message in request.messages for item in _items(message, reasons=profile.reasons)],
         "stream": True,
         "store": False,
     }
@@ -53,8 +61,12 @@ def responses_body(request: ProviderRequest, profile: ModelProfile) -> JSON:
         body["max_output_tokens"] = limit
     effort = options.pop("effort", None)
     if profile.reasons:
-        body["reasoning"] = {"summary": "auto"} if effort is None else {"summary": "auto", "effort": effort}
+        body["reasoning"] = {"summary": "auto"}
         body["include"] = ["reasoning.encrypted_content"]
+    if effort is not None:
+        body["reasoning"] = {**body.get("reasoning", {}), "effort": effort}
+    for unknown in ("seed", "stop"):  # Chat Completions has them, this API does not
+        options.pop(unknown, None)
     if request.schema is not None:
         body["text"] = {
             "format": {
@@ -78,13 +90,15 @@ def responses_body(request: ProviderRequest, profile: ModelProfile) -> JSON:
     return {**body, **options}
 
 
-def _items(message: LLMMessage) -> list[JSON]:
+def _items(message: LLMMessage, *, reasons: bool) -> list[JSON]:
     if message.role is MessageRole.SYSTEM:
         return []
     out: list[JSON] = []
     content: list[JSON] = []
     said = "output_text" if message.role is MessageRole.ASSISTANT else "input_text"
     for part in message.parts:
+        if isinstance(part, ReasoningPart) and not reasons:
+            continue  # a model that does not reason refuses it
         item = _own_item(part)
         if item is not None:
             out.append(item)
@@ -102,12 +116,16 @@ def _own_item(part: Part) -> JSON | None:
     """The parts that are items beside the messages."""
     match part:
         case ToolCallPart():
-            return {"type": "function_call", "call_id": part.id, "name": part.name, "arguments": part.arguments}
+            return {
+                "type": "function_call",
+                "call_id": part.id,
+                "name": part.name,
+                "arguments": sendable_arguments(part.arguments),
+            }
         case ToolResultPart():
             return {"type": "function_call_output", "call_id": part.id, "output": part.text}
         case ReasoningPart(data=data) if data and data.startswith(VENDOR):
-            item: JSON = json.loads(data.removeprefix(VENDOR))
-            return item
+            return arguments(data.removeprefix(VENDOR)) or None
         case _:
             return None
 

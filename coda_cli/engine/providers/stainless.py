@@ -8,17 +8,15 @@ transport errors through untranslated, and build a model object for every token.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from coda_cli.engine.core.config import ProviderConfig
-from coda_cli.engine.core.errors import LLMConnectionError, LLMTimeoutError
-from coda_cli.engine.providers.endpoints import loopback
-from coda_cli.engine.providers.http import timeouts, translated
-from coda_cli.engine.providers.status import from_status
-from coda_cli.engine.providers.wire import JSON, RawResponse
+from coda_cli.engine.core.errors import LLMConnectionError, LLMError, LLMTimeoutError
+from coda_cli.engine.providers.endpoints import shown
+from coda_cli.engine.providers.http import read, translated, translation
+from coda_cli.engine.providers.wire import JSON, RawResponse, parse_json
 
 if TYPE_CHECKING:
     import httpx2
@@ -31,9 +29,8 @@ class SDKClient(Protocol):
         """POST *body*; with the header below the answer comes back unread."""
         ...
 
-    @property
-    def models(self) -> Any:
-        """The model list: `await models.list()`."""
+    async def get(self, path: str, *, cast_to: type[Any], options: Any) -> Any:
+        """GET *path*, likewise."""
         ...
 
     async def close(self) -> None:
@@ -43,31 +40,30 @@ class SDKClient(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SDK:
-    """A loaded SDK: its client and its three error classes."""
+    """A loaded SDK: its client (made over `http.new_client`, which refuses errors) and two error classes."""
 
     client: SDKClient
-    status_error: type[Exception]
     timeout_error: type[Exception]
     connection_error: type[Exception]
 
 
-_UNREAD = {"headers": {"X-Stainless-Raw-Response": "stream"}}
+_UNREAD: Final = {"headers": {"X-Stainless-Raw-Response": "stream"}}
 
 
 class SDKTransport:
     """A `Transport` whose SDK is imported with the first request, in a thread."""
 
-    def __init__(self, load: Callable[[], SDK], where: str) -> None:
+    def __init__(self, load: Callable[[], SDK], base_url: str) -> None:
         self._load = load
-        self._where = where
+        self._where = shown(base_url)
         self._sdk: SDK | None = None
         self._loading = asyncio.Lock()
 
-    async def sdk(self) -> SDK:
-        """The SDK, imported now if it was not yet."""
+    async def _loaded(self) -> SDK:
         async with self._loading:
             if self._sdk is None:
-                self._sdk = await asyncio.to_thread(self._load)
+                with translated(self._where):
+                    self._sdk = await asyncio.to_thread(self._load)
             return self._sdk
 
     @asynccontextmanager
@@ -75,44 +71,43 @@ class SDKTransport:
         """POST *body*; see Transport."""
         import httpx2
 
-        sdk = await self.sdk()
-        async with self.errors(sdk):
+        sdk = await self._loaded()
+        with self._errors(sdk):
             response: httpx2.Response = await sdk.client.post(path, cast_to=httpx2.Response, body=body, options=_UNREAD)
         try:
-            yield RawResponse(response.headers, self._bytes(response))
+            yield RawResponse(response.headers, read(response, self._where))
         finally:
             await response.aclose()
 
-    @asynccontextmanager
-    async def errors(self, sdk: SDK) -> AsyncIterator[None]:
-        """The SDK's errors as Coda's, for every call on its client."""
+    async def get(self, path: str) -> JSON:
+        """The JSON object at *path*. Raw: the SDKs make a model object of whatever a proxy may have sent."""
+        import httpx2
+
+        sdk = await self._loaded()
+        with self._errors(sdk):
+            response: httpx2.Response = await sdk.client.get(path, cast_to=httpx2.Response, options=_UNREAD)
+        try:
+            with translated(self._where):
+                return parse_json(await response.aread())
+        finally:
+            await response.aclose()
+
+    @contextmanager
+    def _errors(self, sdk: SDK) -> Iterator[None]:
         try:
             with translated(self._where):
                 yield
-        except sdk.timeout_error as exc:
-            # The SDK tells connect and read timeouts apart only by what caused them.
-            with translated(self._where):
-                raise exc.__cause__ or LLMTimeoutError(f"{self._where} did not answer in time") from exc
-        except sdk.connection_error as exc:
-            with translated(self._where):
-                raise exc.__cause__ or LLMConnectionError(f"can't reach {self._where}") from exc
-        except sdk.status_error as exc:
-            response: httpx2.Response = exc.response  # type: ignore[attr-defined]  # both SDKs' APIStatusError has it
-            raise from_status(response.status_code, response.headers, response.content, where=self._where) from exc
-
-    async def _bytes(self, response: httpx2.Response) -> AsyncIterator[bytes]:
-        with translated(self._where):
-            async for chunk in response.aiter_bytes():
-                yield chunk
+        except (sdk.timeout_error, sdk.connection_error) as exc:
+            # The SDK says no more than that. Its cause says what it was: httpx2's error, or ours from `refuse_errors`.
+            cause = exc.__cause__
+            if isinstance(cause, LLMError):
+                raise cause from None
+            error = translation(cause, self._where) if cause is not None else None
+            if error is None and isinstance(exc, sdk.timeout_error):
+                error = LLMTimeoutError(f"{self._where} did not answer in time")
+            raise error or LLMConnectionError(f"can't reach {self._where}") from exc
 
     async def aclose(self) -> None:
         """Close all connections."""
         if self._sdk is not None:
             await self._sdk.client.close()
-
-
-def http_client(config: ProviderConfig, base_url: str) -> httpx2.AsyncClient:
-    """The HTTP client that an SDK is given: no redirects, since a redirect would take the key along."""
-    import httpx2
-
-    return httpx2.AsyncClient(timeout=timeouts(config), follow_redirects=False, trust_env=not loopback(base_url))

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -20,6 +21,9 @@ from coda_cli.engine.core.errors import (
     LLMRateLimitError,
     LLMTimeoutError,
 )
+
+MAX_SAID: Final = 1_500
+"""Characters of a vendor's message that are read. More than is shown: `redact.conceal` cuts after hiding secrets."""
 
 _CONTEXT: Final = re.compile(
     r"context[_ ](length|window|size)|maximum context|prompt is too long|too many tokens|exceed_context|"
@@ -53,17 +57,18 @@ _TYPES: Final[dict[str, int]] = {
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
     """Seconds that `retry-after-ms` or `retry-after` (seconds or an HTTP date) ask for; None for none or junk."""
-    milliseconds = headers.get("retry-after-ms")
     value = headers.get("retry-after", "").strip()
+    for text, unit in ((headers.get("retry-after-ms", ""), 1000.0), (value, 1.0)):
+        try:
+            seconds = _finite(float(text) / unit)
+        except ValueError:
+            continue
+        if seconds is not None:
+            return seconds
     try:
-        if milliseconds is not None:
-            return _finite(float(milliseconds) / 1000)
-        if value:
-            return _finite(float(value))
-    except ValueError:
-        pass
-    try:
-        return _finite(parsedate_to_datetime(value).timestamp() - (time.time() if now is None else now))
+        date = parsedate_to_datetime(value)
+        date = date if date.tzinfo is not None else date.replace(tzinfo=UTC)  # HTTP dates are GMT, whatever their form
+        return _finite(date.timestamp() - (time.time() if now is None else now))
     except (ValueError, TypeError, OverflowError):
         return None
 
@@ -74,11 +79,13 @@ def _finite(seconds: float) -> float | None:
 
 def error_fields(body: Any) -> tuple[str, str]:
     """(code or type, message) of an error in any vendor's JSON; empty strings where it has none."""
+    if isinstance(body, list) and body:
+        body = body[0]
     if isinstance(body, str):
         return "", body
     if not isinstance(body, dict):
         return "", ""
-    inner = body.get("error", body)
+    inner = body.get("error") or body
     if isinstance(inner, str):
         return "", inner
     if not isinstance(inner, dict):
@@ -86,7 +93,7 @@ def error_fields(body: Any) -> tuple[str, str]:
     codes = [inner.get(name) for name in ("code", "type")]
     code = next((value for value in codes if isinstance(value, str) and value and value != "error"), "")
     message = inner.get("message") or inner.get("detail") or ""
-    return code, message if isinstance(message, str) else json.dumps(message)[:500]
+    return code, message if isinstance(message, str) else json.dumps(message)
 
 
 def from_event(body: Any, *, fallback: str = "the provider reported an error in the stream") -> LLMError:
@@ -107,7 +114,7 @@ def from_status(status: int, headers: Mapping[str, str], body: bytes, *, where: 
         value = None
     code, message = error_fields(value)
     if value is None and text.strip():
-        message = "it sent a web page" if text.lstrip()[:1] == "<" else text.strip()[:300]
+        message = "it sent a web page" if text.lstrip()[:1] == "<" else text.strip()
     error = from_fields(status, code, message, where=where)
     error.retry_after = retry_after(headers)
     error.request_id = headers.get("x-request-id") or headers.get("request-id")
@@ -116,12 +123,12 @@ def from_status(status: int, headers: Mapping[str, str], body: bytes, *, where: 
 
 def from_fields(status: int, code: str, message: str, *, where: str = "", from_stream: bool = False) -> LLMError:
     """The most specific error for a status, a vendor's code and its message."""
-    said = message.rstrip(". \n") or code or f"HTTP {status}"
+    said = (message.rstrip(". \n") or code or f"HTTP {status}")[:MAX_SAID]
     shown = None if from_stream else status
-    spent = any(word in f"{code} {message}" for word in _QUOTA)
+    spent = status == 402 or any(word in f"{code} {message}" for word in _QUOTA)
     if code == "context_length_exceeded" or (status in (400, 413, 422, 500) and _CONTEXT.search(f"{code} {message}")):
         return LLMContextLengthError(f"the request is too long for the model: {said}", status=shown)
-    if status == 429 or spent:
+    if status in (402, 429) or spent:
         hint = "the account has no credit left; add some, or choose another provider with -m" if spent else None
         return LLMRateLimitError(f"rate limited: {said}", hint=hint, status=shown, final=spent)
     if status in (401, 403):

@@ -21,7 +21,7 @@ from coda_cli.engine.core.errors import (
     LLMIncompleteResponseError,
     LLMTimeoutError,
 )
-from coda_cli.engine.core.events import ProviderEvent
+from coda_cli.engine.core.events import ProviderEvent, ReasoningDelta, TextDelta, ToolCallDelta
 
 MAX_EVENT_BYTES: Final = 32 * 1024 * 1024
 DRAIN_SECONDS: Final = 0.05
@@ -64,34 +64,42 @@ class SSEDecoder:
     """Server-sent events from bytes. `feed` gives (name, data) of every event that is complete."""
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._pending: list[bytes] = []  # pieces of a line whose end has not come
+        self._size = 0  # bytes that are held, in pieces and in data lines
         self._started = False
         self._name = ""
         self._data: list[bytes] = []
 
     def feed(self, chunk: bytes) -> list[tuple[str, bytes]]:
         """The events that *chunk* completes. Raises LLMBadResponseError when one grows without bound."""
-        buffer = self._buffer + chunk
+        self._size += len(chunk)
+        _bound(self._size)
+        self._pending.append(chunk)
+        if self._started and b"\n" not in chunk and b"\r" not in chunk and not self._ends_in_cr():
+            return []
+        buffer = b"".join(self._pending)
         if not self._started:
             if len(buffer) < len(_BOM) and _BOM.startswith(buffer):
-                self._buffer = buffer
                 return []
             buffer = buffer.removeprefix(_BOM)
             self._started = True
+        held = buffer.endswith(b"\r")  # its LF may be in the next chunk
         if b"\r" in buffer:
-            held = buffer.endswith(b"\r")  # its LF may be in the next chunk
             buffer = (buffer[:-1] if held else buffer).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-            *lines, rest = buffer.split(b"\n")
-            self._buffer = rest + b"\r" if held else rest
-        else:
-            *lines, self._buffer = buffer.split(b"\n")
-        _bound(len(self._buffer) + sum(map(len, self._data)))
-        return self._lines(lines)
+        *lines, rest = buffer.split(b"\n")
+        self._pending = [rest + b"\r" if held else rest]
+        out = self._lines(lines)
+        self._size = len(rest) + sum(map(len, self._data)) + len(self._data)
+        return out
+
+    def _ends_in_cr(self) -> bool:
+        return len(self._pending) > 1 and self._pending[-2].endswith(b"\r")
 
     def flush(self) -> list[tuple[str, bytes]]:
         """What an unterminated last event holds, at the end of the body."""
-        rest, self._buffer = self._buffer, b""
-        return self._lines([*rest.replace(b"\r\n", b"\n").split(b"\n"), b""])
+        rest = b"".join(self._pending).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        self._pending = []
+        return self._lines([*rest.split(b"\n"), b""])
 
     def _lines(self, lines: list[bytes]) -> list[tuple[str, bytes]]:
         out = []
@@ -99,9 +107,9 @@ class SSEDecoder:
             if line.startswith(b"data:"):
                 self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
             elif not line:
-                if self._data:
+                if any(self._data):
                     out.append((self._name, b"\n".join(self._data)))
-                    self._data = []
+                self._data = []
                 self._name = ""
             elif line.startswith(b"event:"):
                 self._name = line[6:].strip().decode("utf-8", "replace")
@@ -113,17 +121,23 @@ class NDJSONDecoder:
     """One JSON document a line, from bytes."""
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._pending: list[bytes] = []
+        self._size = 0
 
     def feed(self, chunk: bytes) -> list[tuple[str, bytes]]:
         """The lines that *chunk* completes. Raises LLMBadResponseError when one grows without bound."""
-        *lines, self._buffer = (self._buffer + chunk).split(b"\n")
-        _bound(len(self._buffer))
+        self._size += len(chunk)
+        _bound(self._size)
+        self._pending.append(chunk)
+        if b"\n" not in chunk:
+            return []
+        *lines, rest = b"".join(self._pending).split(b"\n")
+        self._pending, self._size = [rest], len(rest)
         return [("", line) for line in lines if line.strip()]
 
     def flush(self) -> list[tuple[str, bytes]]:
         """The unterminated last line, at the end of the body."""
-        rest, self._buffer = self._buffer, b""
+        rest, self._pending = b"".join(self._pending), []
         return [("", rest)] if rest.strip() else []
 
 
@@ -137,9 +151,9 @@ def parse_json(data: bytes) -> JSON:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as exc:
-        raise LLMBadResponseError(f"the provider sent broken JSON ({_snippet(data)})") from exc
+        raise LLMBadResponseError(f"the provider sent broken JSON ({len(data)} bytes)") from exc
     if not isinstance(value, dict):
-        raise LLMBadResponseError(f"the provider sent JSON that is not an object ({_snippet(data)})")
+        raise LLMBadResponseError(f"the provider sent JSON that is not an object ({len(data)} bytes)")
     return value
 
 
@@ -149,11 +163,6 @@ def _is_json(data: bytes) -> bool:
     except LLMBadResponseError:
         return False
     return True
-
-
-def _snippet(data: bytes) -> str:
-    text = data[:80].decode("utf-8", "replace").strip()
-    return repr(text + ("..." if len(data) > 80 else ""))
 
 
 async def events(
@@ -225,6 +234,8 @@ async def _whole(response: RawResponse, mapping: StreamMapping) -> AsyncIterator
     async for chunk in response.chunks:
         body += chunk
         _bound(len(body))
+        if body.lstrip()[:1] == b"<":
+            raise LLMBadResponseError("the provider answered with a web page instead of an answer", final=True)
     for event in _guarded(mapping.whole, parse_json(bytes(body))):
         yield event
     ending = list(mapping.end())
@@ -242,10 +253,29 @@ def _mapped(mapping: StreamMapping, name: str, data: bytes) -> list[ProviderEven
 
 
 def _guarded(read: Callable[[JSON], Iterable[ProviderEvent]], value: JSON) -> list[ProviderEvent]:
+    """What *read* makes of *value*. What it says is not shown where it is wrong: it may hold a key, said back."""
     try:
-        return list(read(value))
-    except LLMError:
-        raise
+        found = list(read(value))
+        for event in found:
+            _check(event)
     except (TypeError, KeyError, AttributeError, IndexError, ValueError) as exc:
-        shape = json.dumps(value, default=str)[:120]
-        raise LLMBadResponseError(f"the provider sent an event of an unknown shape ({shape})") from exc
+        raise LLMBadResponseError(f"the provider sent an event of an unknown shape ({type(exc).__name__})") from exc
+    return found
+
+
+def _check(event: ProviderEvent) -> None:
+    """Raise TypeError for a field that a vendor filled with something of another type."""
+    texts: tuple[object, ...] = ()
+    match event:
+        case TextDelta(text):
+            texts = (text,)
+        case ReasoningDelta(text, signature, data):
+            texts = (text, signature or "", data or "")
+        case ToolCallDelta(index, call_id, name, arguments):
+            texts = (call_id or "", name or "", arguments)
+            if type(index) is not int:
+                raise TypeError("index")
+        case _:
+            pass
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError(type(event).__name__)

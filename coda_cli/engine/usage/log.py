@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,7 +86,7 @@ class UsageLog:
             for raw in file:
                 try:
                     value = json.loads(raw)
-                except ValueError:
+                except (ValueError, RecursionError):
                     continue
                 if isinstance(value, dict):
                     yield value
@@ -101,7 +102,7 @@ class UsageLog:
             sums.requests += 1
             sums.tokens += _number(line.get("input")) + _number(line.get("output"))
             price = line.get("price")
-            if isinstance(price, int | float):
+            if isinstance(price, int | float) and not isinstance(price, bool) and math.isfinite(price):
                 sums.cost += price
             else:
                 sums.unpriced += 1

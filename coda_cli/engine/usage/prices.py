@@ -20,15 +20,15 @@ def price(kind: LLMProvider, model: str, usage: TokenUsage, *, own_host: bool = 
         return None
     from genai_prices import Usage, calc_price  # 0.1 s of imports, after the answer has been shown
 
-    counts = Usage(
-        input_tokens=usage.input_tokens,
-        cache_read_tokens=usage.cached_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-        output_tokens=usage.output_tokens,
-    )
     try:
+        counts = Usage(
+            input_tokens=usage.input_tokens,
+            cache_read_tokens=usage.cached_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            output_tokens=usage.output_tokens,
+        )
         return float(calc_price(counts, model_ref=model, provider_id=kind.value).total_price)
     except LookupError:
         return None
-    except ValueError:  # the vendor's numbers contradict each other (more cached than sent)
+    except ValueError:  # numbers that cannot be: negative, or more cached than sent
         return None
