@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from coda_cli.engine.core.errors import (
         CodaError,
+        ConfigError,
         LLMAuthenticationError,
         LLMBadResponseError,
         LLMConnectionError,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         LLMTimeoutError,
         LLMUnsupportedError,
     )
+    from coda_cli.engine.core.events import Event, Finished, ReasoningDelta, TextDelta, ToolCallDelta, Usage
     from coda_cli.engine.core.messages import (
         AudioPart,
         FilePart,
@@ -46,7 +48,8 @@ if TYPE_CHECKING:
         ToolCallPart,
         ToolResultPart,
     )
-    from coda_cli.engine.core.ports import ModelInfo, ProviderRequest
+    from coda_cli.engine.core.ports import ConversationStore, ModelInfo, ProviderRequest, UsageSink
+    from coda_cli.engine.core.profiles import ModelProfile
     from coda_cli.engine.core.responses import LLMResponse, LLMStreamChunk
     from coda_cli.engine.core.usage import FinishReason, Status, TokenUsage
     from coda_cli.engine.generation import Generation
@@ -61,9 +64,13 @@ _HOMES: Final[dict[str, str]] = {
     "AudioPart": f"{_CORE}.messages",
     "BaseLLMProvider": "coda_cli.engine.providers.base",
     "CodaError": f"{_CORE}.errors",
+    "ConfigError": f"{_CORE}.errors",
     "ConversationConfig": f"{_CORE}.config",
+    "ConversationStore": f"{_CORE}.ports",
+    "Event": f"{_CORE}.events",
     "FilePart": f"{_CORE}.messages",
     "FinishReason": f"{_CORE}.usage",
+    "Finished": f"{_CORE}.events",
     "FunctionCallingConfig": f"{_CORE}.config",
     "Generation": "coda_cli.engine.generation",
     "ImagePart": f"{_CORE}.messages",
@@ -88,25 +95,35 @@ _HOMES: Final[dict[str, str]] = {
     "LLMUnsupportedError": f"{_CORE}.errors",
     "MessageRole": f"{_CORE}.messages",
     "ModelInfo": f"{_CORE}.ports",
+    "ModelProfile": f"{_CORE}.profiles",
     "ProviderConfig": f"{_CORE}.config",
     "ProviderRequest": f"{_CORE}.ports",
+    "ReasoningDelta": f"{_CORE}.events",
     "ReasoningPart": f"{_CORE}.messages",
     "Reply": "coda_cli.engine.providers.scripted",
     "ScriptedProvider": "coda_cli.engine.providers.scripted",
     "Status": f"{_CORE}.usage",
+    "TextDelta": f"{_CORE}.events",
     "TextPart": f"{_CORE}.messages",
     "TokenUsage": f"{_CORE}.usage",
+    "ToolCallDelta": f"{_CORE}.events",
     "ToolCallPart": f"{_CORE}.messages",
     "ToolResultPart": f"{_CORE}.messages",
+    "Usage": f"{_CORE}.events",
+    "UsageSink": f"{_CORE}.ports",
 }
 
 __all__ = [
     "AudioPart",
     "BaseLLMProvider",
     "CodaError",
+    "ConfigError",
     "ConversationConfig",
+    "ConversationStore",
+    "Event",
     "FilePart",
     "FinishReason",
+    "Finished",
     "FunctionCallingConfig",
     "Generation",
     "ImagePart",
@@ -131,16 +148,22 @@ __all__ = [
     "LLMUnsupportedError",
     "MessageRole",
     "ModelInfo",
+    "ModelProfile",
     "ProviderConfig",
     "ProviderRequest",
+    "ReasoningDelta",
     "ReasoningPart",
     "Reply",
     "ScriptedProvider",
     "Status",
+    "TextDelta",
     "TextPart",
     "TokenUsage",
+    "ToolCallDelta",
     "ToolCallPart",
     "ToolResultPart",
+    "Usage",
+    "UsageSink",
 ]
 
 

@@ -9,26 +9,46 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
+from coda_cli.engine.checkpoints import Checkpoints
 from coda_cli.engine.conversations.history import sendable
-from coda_cli.engine.core.errors import LLMError, LLMIncompleteResponseError, LLMInvalidRequestError
+from coda_cli.engine.core.errors import (
+    LLMAuthenticationError,
+    LLMError,
+    LLMIncompleteResponseError,
+    LLMInvalidRequestError,
+    LLMProviderUnavailableError,
+    LLMUnsupportedError,
+)
 from coda_cli.engine.core.events import (
     AnalyticsUpdate,
     ConversationCreated,
     Event,
     FunctionCalls,
+    ReasoningChunk,
+    ResponseChunk,
     ResponseComplete,
     ResponseError,
     ResponseStart,
 )
-from coda_cli.engine.core.messages import LLMMessage, MediaPart, MessageRole, user
+from coda_cli.engine.core.messages import (
+    LLMMessage,
+    MediaPart,
+    MessageRole,
+    Part,
+    ReasoningPart,
+    TextPart,
+    user,
+)
 from coda_cli.engine.core.ports import Clock, ConversationStore, Provider, UsageRecord, UsageSink
 from coda_cli.engine.core.responses import LLMResponse
 from coda_cli.engine.core.usage import FinishReason, Status, TokenUsage
 from coda_cli.engine.generation import Outcome
 from coda_cli.engine.request import build
 from coda_cli.engine.turn import Stamp, Turn
+
+_NEVER_SENT: Final = (LLMAuthenticationError, LLMUnsupportedError, LLMProviderUnavailableError)
 
 Emit = Callable[[Event], None]
 
@@ -95,22 +115,32 @@ class Answer:
         self._turn: Turn | None = None
         self._dropped: list[str] = []
         self._started = host.clock.monotonic()
+        self._question: str | None = None
+        self._message = LLMMessage(role=MessageRole.ASSISTANT, created=host.clock.now())
+        self._checkpoints = Checkpoints(self._keep_piece, host.clock)
 
     async def run(self) -> Outcome:
         """The answer, or what there is of it with the error; a cancellation gives what came, marked interrupted."""
         error: LLMError | None = None
+        defect: Exception | None = None
         cancelled = False
         try:
             await self._ask()
         except LLMError as exc:
             error = exc
+        except Exception as exc:  # a provider of a person's own may raise anything: told, kept, and raised again below
+            defect = exc
+            error = LLMError(f"{type(exc).__name__}: {exc}", hint="this is a defect in the provider's code")
         except asyncio.CancelledError:
             # A person stopped the answer. From here on this task finishes its work: the part is kept.
             task = asyncio.current_task()
             if task is not None:
                 task.uncancel()
             cancelled = True
-        return await _undisturbed(self._end(error, cancelled))
+        outcome = await _undisturbed(self._end(error, cancelled))
+        if defect is not None:
+            raise defect
+        return outcome
 
     async def _end(self, error: LLMError | None, cancelled: bool) -> Outcome:
         response = self._response(error, cancelled)
@@ -141,9 +171,21 @@ class Answer:
             schema=plan.schema,
         )
         self._turn = Turn(provider, self._name, request, self._host.clock, self._stamp, self._started)
-        await self._turn.run(self._publish)
+        await self._turn.run(self._emit)
         if self._turn.error is not None:
             raise self._turn.error
+
+    def _emit(self, event: Event) -> None:
+        self._publish(event)
+        if isinstance(event, ResponseChunk):
+            self._checkpoints.add(TextPart(text=event.delta))
+        elif isinstance(event, ReasoningChunk):
+            self._checkpoints.add(ReasoningPart(text=event.delta, provider=self._name))
+
+    async def _keep_piece(self, parts: Sequence[Part]) -> None:
+        meta = {"provider": self._name, "model": self._model}
+        piece = self._message.model_copy(update={"metadata": meta})
+        await self._host.store.checkpoint(self._plan.conversation_id, piece, parts, self._question)
 
     async def _keep_question(self) -> list[LLMMessage]:
         plan, store = self._plan, self._host.store
@@ -157,8 +199,11 @@ class Answer:
                 ) from None
         if await store.create(plan.conversation_id):
             self._publish(self._stamp(ConversationCreated))
-        await store.append(plan.conversation_id, user(plan.prompt, plan.media))
-        return await store.messages(plan.conversation_id)
+        question = user(plan.prompt, plan.media)
+        await store.append(plan.conversation_id, question)
+        self._question = question.message_id
+        # up to this question, whatever another answer of the same conversation has added meanwhile
+        return await store.messages(plan.conversation_id, self._question)
 
     def _response(self, error: LLMError | None, cancelled: bool) -> LLMResponse:
         turn = self._turn
@@ -194,7 +239,8 @@ class Answer:
         parts = self._turn.answer.parts() if self._turn is not None else []
         if not parts:
             return
-        message = LLMMessage(role=MessageRole.ASSISTANT, parts=parts, status=response.status.value)
+        await self._checkpoints.stop()
+        message = self._message.model_copy(update={"parts": parts, "status": response.status.value})
         if message.content != response.content:
             message.content = response.content
         message.metadata |= {
@@ -203,9 +249,12 @@ class Answer:
             "usage": response.usage.model_dump(),
             "finish_reason": response.finish_reason.value,
         }
-        await self._host.store.append(response.conversation_id, message)
+        await self._host.store.append(response.conversation_id, message, self._question)
 
     def _record(self, response: LLMResponse, error: LLMError | None) -> None:
+        turn = self._turn
+        if turn is None or (isinstance(error, _NEVER_SENT) and error.status is None):
+            return  # nothing was asked of anybody
         stats = self._host.stats(response.provider)
         stats.request_count += 1
         stats.total_tokens += response.usage.total_tokens
@@ -213,7 +262,6 @@ class Answer:
         stats.error_count += error is not None
         if self._host.usage is None:
             return
-        turn = self._turn
         self._host.usage.record(
             UsageRecord(
                 time=self._host.clock.now(),
@@ -222,9 +270,9 @@ class Answer:
                 model=response.model,
                 usage=response.usage,
                 cost=response.cost,
-                latency=turn.latency if turn is not None else 0.0,
-                first_token=turn.first_token if turn is not None else None,
-                retries=turn.retries if turn is not None else 0,
+                latency=turn.latency,
+                first_token=turn.first_token,
+                retries=turn.retries,
                 status=response.status.value,
                 error=type(error).__name__ if error is not None else None,
             )

@@ -44,8 +44,10 @@ class LLMManager:
     ) -> None:
         self.config = config if config is not None else LLMConfig()
         if not self.config.providers:
-            self.config.providers = standard_providers()
+            self.config.providers = standard_providers()  # in the caller's object, where they can be changed
         self._providers: dict[str, Provider] = {}
+        self._made: dict[str, tuple[ProviderConfig | None, bool]] = {}
+        self._retired: list[Provider] = []
         self.store: ConversationStore = store if store is not None else MemoryStore()
         self.usage = usage
         self.clock: Clock = clock if clock is not None else SystemClock()
@@ -67,16 +69,26 @@ class LLMManager:
         stream: bool | None = None,
         media: Sequence[MediaPart] = (),
         schema: Mapping[str, Any] | None = None,
-        **options: Any,
+        options: Mapping[str, Any] | None = None,
+        **more: Any,
     ) -> Generation:
         """An answer to *prompt*: await the result, or iterate it for chunks. Nothing is sent before that.
 
-        Without *conversation_id* a new conversation begins; an unknown one is created. *options* are sampling and
-        vendor options of this request (`temperature`, `max_tokens`, `effort`, ...). `stream=False` makes an iteration
-        yield the whole answer as one chunk. Awaiting or iterating raises LLMError.
+        Without *conversation_id* a new conversation begins; an unknown one is created. *options* and *more* (which
+        wins) are sampling and vendor options of this request (`temperature`, `effort`, ...). `stream=False` makes an
+        iteration yield the whole answer as one chunk. Awaiting or iterating raises LLMError.
         """
         return self._generation(
-            False, prompt, conversation_id, provider, model, system_prompt, stream, media, schema, options
+            False,
+            prompt,
+            conversation_id,
+            provider,
+            model,
+            system_prompt,
+            stream,
+            media,
+            schema,
+            {**(options or {}), **more},
         )
 
     def continue_conversation(
@@ -90,11 +102,21 @@ class LLMManager:
         stream: bool | None = None,
         media: Sequence[MediaPart] = (),
         schema: Mapping[str, Any] | None = None,
-        **options: Any,
+        options: Mapping[str, Any] | None = None,
+        **more: Any,
     ) -> Generation:
         """Like `generate_response`, in a conversation that exists: an unknown one is LLMInvalidRequestError."""
         return self._generation(
-            True, prompt, conversation_id, provider, model, system_prompt, stream, media, schema, options
+            True,
+            prompt,
+            conversation_id,
+            provider,
+            model,
+            system_prompt,
+            stream,
+            media,
+            schema,
+            {**(options or {}), **more},
         )
 
     def _generation(
@@ -166,16 +188,24 @@ class LLMManager:
 
     def provider(self, name: str) -> Provider:
         """The provider called *name*, made on first use. Raises LLMProviderUnavailableError for an unknown one."""
-        if name in self._providers:
-            return self._providers[name]
         config = self.config.providers.get(name)
+        known_as = self._made.get(name)
+        if name in self._providers and (known_as is None or known_as == self._fingerprint(config)):
+            return self._providers[name]
         if config is None:
             known = ", ".join(sorted({*self.config.providers, *self._providers})) or "none"
             raise LLMProviderUnavailableError(
                 f"there is no provider called {name!r}", hint=f"choose one of: {known}", provider=name
             )
+        if name in self._providers:
+            self._retired.append(self._providers[name])  # its settings have changed; an answer may still be under way
         self._providers[name] = create(config, offline=self.config.offline)
+        self._made[name] = self._fingerprint(config)
         return self._providers[name]
+
+    def _fingerprint(self, config: ProviderConfig | None) -> tuple[ProviderConfig | None, bool]:
+        """What a provider was made of: made again when this is another."""
+        return (None if config is None else config.model_copy(deep=True), self.config.offline)
 
     async def default_choice(self) -> Choice:
         """The provider that answers when none is named, and why. Decided once."""
@@ -192,8 +222,12 @@ class LLMManager:
     async def list_models(self, provider: str) -> list[ModelInfo]:
         """What *provider* offers. Raises LLMError."""
         chosen = self.provider(provider)
+        limit = deadline(chosen.config) or 60.0
         try:
-            return await chosen.list_models()
+            async with asyncio.timeout(limit):
+                return await chosen.list_models()
+        except TimeoutError as exc:
+            raise LLMTimeoutError(f"no list of models within {limit:.0f} s", provider=provider) from exc
         except LLMError as exc:
             conceal(exc, chosen.secrets())
             raise
@@ -250,8 +284,9 @@ class LLMManager:
         return self._bus.subscribe()
 
     async def aclose(self) -> None:
-        """Give back connections, processes and memory of all providers."""
-        providers, self._providers = list(self._providers.values()), {}
+        """Close the connections of all providers. Models loaded on this machine stay so until the process ends."""
+        providers = [*self._providers.values(), *self._retired]
+        self._providers, self._retired, self._made = {}, [], {}
         for provider in providers:
             await provider.aclose()
 

@@ -101,15 +101,17 @@ class Turn:
                 return
 
     async def _attempt(self, emit: Callable[[Event], None]) -> None:
+        scope = asyncio.timeout(self._remaining())
         try:
-            async with asyncio.timeout(self._remaining()):
-                # aclosing: leaving early must stop the vendor now, not when the generator is collected
-                async with aclosing(self._provider.stream(self._request)) as stream:
-                    async for event in stream:
-                        made = self._event(self.answer.add(event))
-                        if made is not None:
-                            emit(made)
+            # aclosing: leaving early must stop the vendor now, not when the generator is collected
+            async with scope, aclosing(self._provider.stream(self._request)) as stream:
+                async for event in stream:
+                    made = self._event(self.answer.add(event))
+                    if made is not None:
+                        emit(made)
         except TimeoutError as exc:
+            if not scope.expired():
+                raise  # the provider's own
             raise LLMTimeoutError(f"no complete answer within the deadline of {self.latency:.0f} s") from exc
         finally:
             rest = self.answer.flush()

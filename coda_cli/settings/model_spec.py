@@ -17,17 +17,17 @@ class ModelSpec(NamedTuple):
 
 
 _VENDOR_NAMES: Final = (
-    ("openai", re.compile(r"(gpt-|chatgpt|codex|o\d($|-))", re.IGNORECASE)),
+    ("openai", re.compile(r"(gpt-(?!oss)|chatgpt|codex|o\d($|-))", re.IGNORECASE)),
     ("anthropic", re.compile(r"claude-", re.IGNORECASE)),
-    ("local", re.compile(r"(.*\.gguf$|[.~]?/|smollm2$)", re.IGNORECASE)),
+    ("local", re.compile(r"(.*\.gguf$|(\.{1,2}|~)?/|smollm2$)", re.IGNORECASE)),
 )
 
 
 def parse_spec(spec: str | None, settings: Settings, known: Mapping[str, Sequence[str]] | None = None) -> ModelSpec:
     """What *spec* means with *settings*. *known* maps a provider to the models of its last list.
 
-    In order: an alias, a provider's name, `provider/model` or `provider:model`, a vendor's naming habit, a model that
-    is in exactly one provider's list; else a model of the default provider.
+    In order: an alias, a provider's name, `provider/model` or `provider:model`, a model that is in exactly one
+    provider's list, a vendor's naming habit; else a model of the default provider.
     """
     spec = spec or settings.model
     if not spec:
@@ -39,8 +39,10 @@ def parse_spec(spec: str | None, settings: Settings, known: Mapping[str, Sequenc
         name, found, model = spec.partition(separator)
         if found and model and name in settings.providers:
             return ModelSpec(name, model)
+    owners = [name for name, models in (known or {}).items() if spec in models and name in settings.providers]
+    if len(owners) == 1:
+        return ModelSpec(owners[0], spec)
     for kind, pattern in _VENDOR_NAMES:
         if pattern.match(spec) and kind in settings.providers:
             return ModelSpec(kind, spec)
-    owners = [name for name, models in (known or {}).items() if spec in models and name in settings.providers]
-    return ModelSpec(owners[0] if len(owners) == 1 else None, spec)
+    return ModelSpec(None, spec)

@@ -105,13 +105,19 @@ def test_only_one_key_is_looked_up_where_only_one_is_needed(monkeypatch: pytest.
 
     monkeypatch.setattr(bootstrap, "find_key", find)
     environ = {**ENVIRON, "ANTHROPIC_API_KEY": "sk-other"}
-    wired = wire(SETTINGS, only="full", environ=environ)
+    wired = wire(SETTINGS, only=["full"], environ=environ)
     assert asked == ["full"]
     assert wired.key_sources == {"full": "environment MY_KEY"}
     assert list(wired.manager.config.providers) == ["full", "plain"], "the others are still there"
     asked.clear()
     assert set(wire(SETTINGS, environ=environ).key_sources) == {"full", "plain"}
     assert asked == ["full", "plain"]
+    asked.clear()
+    wire(SETTINGS, only=[], choose=True, environ=environ)
+    assert asked == ["full", "plain"], "offline, the first vendor with a key may not be the default"
+    asked.clear()
+    wire(SETTINGS.model_copy(update={"offline": False}), only=[], choose=True, environ=environ)
+    assert asked == ["full"], "the search ends at the first key"
 
 
 def test_no_key_is_ever_shown() -> None:

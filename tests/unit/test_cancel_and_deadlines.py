@@ -310,12 +310,12 @@ class SlowStore(MemoryStore):
         self.turns = turns
         self.appending = asyncio.Event()
 
-    async def append(self, conversation_id: str, message: LLMMessage) -> None:
+    async def append(self, conversation_id: str, message: LLMMessage, parent: str | None = None) -> None:
         if message.role is MessageRole.ASSISTANT:
             self.appending.set()
         for _ in range(self.turns):
             await asyncio.sleep(0)
-        await super().append(conversation_id, message)
+        await super().append(conversation_id, message, parent)
 
 
 async def test_a_second_cancel_while_the_part_is_kept_does_not_lose_it() -> None:

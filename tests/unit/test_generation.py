@@ -298,11 +298,11 @@ class SlowStore(MemoryStore):
         self.keeping = asyncio.Event()
         self.go = asyncio.Event()
 
-    async def append(self, conversation_id: str, message: LLMMessage) -> None:
+    async def append(self, conversation_id: str, message: LLMMessage, parent: str | None = None) -> None:
         if message.role is MessageRole.ASSISTANT:
             self.keeping.set()
             await self.go.wait()
-        await super().append(conversation_id, message)
+        await super().append(conversation_id, message, parent)
 
 
 async def test_a_stop_while_the_answer_is_being_kept_loses_neither_it_nor_the_final_event() -> None:

@@ -515,3 +515,44 @@ def test_a_message_is_made_from_role_and_content() -> None:
     assert again == message
     message.content = "changed"
     assert [part.model_dump() for part in message.parts] == [{"type": "text", "text": "changed"}]
+
+
+async def test_a_defect_of_a_persons_own_provider_is_raised_and_still_told_and_kept() -> None:
+    class Broken(ShoutingProvider):
+        async def _make_request(self, messages: Sequence[LLMMessage], **kwargs: Any) -> dict[str, Any]:
+            raise ZeroDivisionError("oops")
+
+    manager, _ = scripted("unused")
+    manager._providers["custom"] = Broken(ProviderConfig(provider=LLMProvider.CUSTOM))
+    subscription = manager.subscribe()
+    with pytest.raises(ZeroDivisionError):
+        await manager.generate_response("x", provider="custom")
+    subscription.close()
+    told = [event.to_json() async for event in subscription]
+    assert [event["type"] for event in told][-2:] == ["response_error", "analytics_update"]
+    assert "ZeroDivisionError: oops" in told[-2]["error"]["message"]
+
+
+async def test_a_changed_configuration_takes_effect_with_the_next_request(openai: FakeVendor) -> None:
+    async with FakeVendor("openai", answer="from the other one") as other, LLMManager(config()) as manager:
+        assert (await manager.generate_response("x")).content == openai.answer
+        manager.config.providers["openai"].api_base = f"{other.url}/v1"
+        assert (await manager.generate_response("x")).content == "from the other one"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HTTPS_PROXY", "foo://x"),
+        ("ALL_PROXY", "nonsense"),
+        ("SSL_CERT_FILE", "/nonexistent"),
+        ("OPENAI_ORG_ID", "\u00e4"),
+    ],
+)
+async def test_an_environment_that_no_connection_can_be_made_with_is_one_of_our_errors(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(LLMConnectionError) as caught:
+        await LLMManager(config()).generate_response("x")
+    assert caught.value.hint

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from coda_cli.engine.core.config import ProviderConfig
 from coda_cli.engine.core.events import ProviderEvent
-from coda_cli.engine.core.messages import LLMMessage
+from coda_cli.engine.core.messages import LLMMessage, Part
 from coda_cli.engine.core.profiles import ModelProfile
 from coda_cli.engine.core.usage import TokenUsage
 
@@ -93,12 +93,18 @@ class ConversationStore(Protocol):
         """Make the conversation unless it exists; whether it is new."""
         ...
 
-    async def append(self, conversation_id: str, message: LLMMessage) -> None:
-        """Keep *message* at the end; when this returns it is safe."""
+    async def append(self, conversation_id: str, message: LLMMessage, parent: str | None = None) -> None:
+        """Keep *message* below the message *parent* (default: the newest); when this returns it is safe."""
         ...
 
-    async def messages(self, conversation_id: str) -> list[LLMMessage]:
-        """The messages from first to last. Raises KeyError for an unknown conversation."""
+    async def checkpoint(
+        self, conversation_id: str, message: LLMMessage, parts: Sequence[Part], parent: str | None
+    ) -> None:
+        """Keep *parts*, the next piece of the unfinished *message*. `append` of the whole one ends it."""
+        ...
+
+    async def messages(self, conversation_id: str, to: str | None = None) -> list[LLMMessage]:
+        """The branch that ends at *to* (default: the newest), first to last. Raises KeyError for an unknown one."""
         ...
 
 

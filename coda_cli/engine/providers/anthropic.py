@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
@@ -17,7 +16,7 @@ from coda_cli.engine.core.profiles import Dialect, ModelProfile, profile_for
 from coda_cli.engine.providers.anthropic_messages import MessagesMapping, messages_body
 from coda_cli.engine.providers.base import BaseLLMProvider
 from coda_cli.engine.providers.choose import DEFAULT_MODEL
-from coda_cli.engine.providers.endpoints import Endpoint, endpoint
+from coda_cli.engine.providers.endpoints import Endpoint, check_headers, custom_headers, endpoint
 from coda_cli.engine.providers.http import LeanTransport, Transport, new_client, timeouts
 from coda_cli.engine.providers.parts import count
 from coda_cli.engine.providers.stainless import SDK, SDKTransport
@@ -138,18 +137,12 @@ def _model(entry: JSON) -> ModelInfo:
     )
 
 
-def _environment_headers() -> dict[str, str]:
-    """ANTHROPIC_CUSTOM_HEADERS, `Name: value` a line, as the SDK reads it: meant for the environment's own address."""
-    lines = os.environ.get("ANTHROPIC_CUSTOM_HEADERS", "").split("\n")
-    pairs = (line.partition(":") for line in lines if ":" in line)
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
 def _headers(config: ProviderConfig, key: str) -> dict[str, str]:
     """The headers of the lean transport."""
     headers = {"anthropic-version": API_VERSION, **({"x-api-key": key} if key else {})}
     if config.api_base is None:
-        headers |= {name.lower(): value for name, value in _environment_headers().items()}
+        headers |= {name.lower(): value for name, value in custom_headers(LLMProvider.ANTHROPIC).items()}
+    check_headers(headers)
     return headers
 
 
@@ -161,7 +154,7 @@ def _load(config: ProviderConfig, base_url: str, key: str) -> SDK:
     key = key or "unused"
     headers: dict[str, object] = {}
     if config.api_base is not None:
-        for name in _environment_headers():
+        for name in custom_headers(LLMProvider.ANTHROPIC):
             headers[name] = f"Bearer {key}" if name.lower() == "authorization" else Omit()
     client = AsyncAnthropic(
         api_key=key,

@@ -8,7 +8,7 @@ from typing import Final
 
 from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig
 from coda_cli.engine.core.errors import LLMError
-from coda_cli.engine.providers.endpoints import endpoint
+from coda_cli.engine.providers.endpoints import endpoint, has_own_address
 from coda_cli.engine.providers.registry import create
 
 PROBE_SECONDS: Final = 1.0
@@ -35,7 +35,8 @@ async def choose(config: LLMConfig) -> Choice:
         return Choice(config.default_provider, "it is the configured default")
     for name, provider in config.providers.items():
         if provider.provider in (LLMProvider.OPENAI, LLMProvider.ANTHROPIC) and _usable(provider, config):
-            return Choice(name, "it has a key")
+            keyed = provider.api_key is not None or not has_own_address(provider)
+            return Choice(name, "it has a key" if keyed else "it has an address of its own")
     for name, provider in config.providers.items():
         if provider.provider is LLMProvider.OLLAMA and await _runs(provider, config):
             return Choice(name, "an Ollama with a chat model is running")

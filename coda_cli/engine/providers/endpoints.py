@@ -111,10 +111,32 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else parts.path
 
 
+def custom_headers(kind: LLMProvider, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """OPENAI_CUSTOM_HEADERS or ANTHROPIC_CUSTOM_HEADERS, `Name: value` a line, as the SDKs read it.
+
+    Meant for the vendor's address or the environment's own, never for a provider's `api_base`.
+    """
+    lines = environ.get(f"{kind.value.upper()}_CUSTOM_HEADERS", "").split("\n")
+    pairs = (line.partition(":") for line in lines if ":" in line)
+    return {name.strip(): value.strip() for name, _, value in pairs if name.strip()}
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Raise for a header that HTTP cannot carry; the key was checked before, so it came from the environment."""
+    for name, value in headers.items():
+        if not all(" " <= letter <= "~" for letter in name + value):
+            raise LLMConnectionError(
+                f"the header {name!r} holds characters that no header can",
+                hint="check OPENAI_ORG_ID, OPENAI_PROJECT_ID and the *_CUSTOM_HEADERS in the environment",
+                final=True,
+            )
+
+
 def secrets_of(config: ProviderConfig, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Every text that must not be shown for *config*: keys, and what its address carries beside host and path."""
     found = [config.api_key.get_secret_value().strip()] if config.api_key is not None else []
     found += [environ.get(name, "").strip() for name in (KEY_VARIABLE.get(config.provider, ""), "HF_TOKEN") if name]
+    found += custom_headers(config.provider, environ).values()
     for url in (config.api_base, environ.get(_BASE_VARIABLE.get(config.provider, ""), "")):
         try:
             parts = urlsplit(url or "")

@@ -11,7 +11,7 @@ from coda_cli.engine.core.config import ProviderConfig
 from coda_cli.engine.core.errors import LLMConnectionError, LLMError, LLMTimeoutError
 from coda_cli.engine.providers.endpoints import loopback, shown
 from coda_cli.engine.providers.status import from_status
-from coda_cli.engine.providers.wire import JSON, RawResponse, parse_json
+from coda_cli.engine.providers.wire import JSON, RawResponse, parse_json, whole
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -52,15 +52,22 @@ def new_client(config: ProviderConfig, address: str, *, uds: str | None = None, 
 
     # Loading the system's certificates takes 50 ms; without TLS, and never redirected, none is looked at.
     bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if address.startswith("http://") else None
-    return httpx2.AsyncClient(
-        timeout=timeouts(config),
-        follow_redirects=False,
-        event_hooks={"response": [refuse_errors]},
-        transport=httpx2.AsyncHTTPTransport(uds=uds, verify=bare or True) if uds else None,
-        verify=bare or True,
-        trust_env=uds is None and not loopback(address),  # a proxy is for what is not on this machine
-        **changes,
-    )
+    try:
+        return httpx2.AsyncClient(
+            timeout=timeouts(config),
+            follow_redirects=False,
+            event_hooks={"response": [refuse_errors]},
+            transport=httpx2.AsyncHTTPTransport(uds=uds, verify=bare or True) if uds else None,
+            verify=bare or True,
+            trust_env=uds is None and not loopback(address),  # a proxy is for what is not on this machine
+            **changes,
+        )
+    except (ImportError, ValueError, OSError) as exc:  # a proxy of an unknown kind, certificates that are not there
+        raise LLMConnectionError(
+            f"the environment's proxy or certificate settings can't be used: {exc}",
+            hint="check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
+            final=True,
+        ) from exc
 
 
 async def refuse_errors(response: httpx2.Response) -> None:
@@ -113,6 +120,8 @@ def translated(where: str) -> Iterator[None]:
         if error is None:
             raise
         raise error from exc
+    except ExceptionGroup as exc:  # anyio's, for a port that is none
+        raise LLMConnectionError(f"can't connect to {where}: {_reason(exc)}", final=True) from exc
 
 
 def _reason(exc: BaseException) -> str:
@@ -152,7 +161,7 @@ class LeanTransport:
         """The JSON object at *path*."""
         with translated(self._where):
             async with self._client.stream("GET", path) as response:
-                return parse_json(await response.aread())
+                return parse_json(await whole(read(response, self._where)))
 
     async def aclose(self) -> None:
         """Close all connections."""

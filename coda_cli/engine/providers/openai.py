@@ -14,7 +14,7 @@ from coda_cli.engine.core.ports import ModelInfo, ProviderRequest
 from coda_cli.engine.core.profiles import Dialect, ModelProfile, is_known, profile_for
 from coda_cli.engine.providers.base import BaseLLMProvider
 from coda_cli.engine.providers.choose import DEFAULT_MODEL
-from coda_cli.engine.providers.endpoints import Endpoint, endpoint, has_own_address
+from coda_cli.engine.providers.endpoints import Endpoint, check_headers, custom_headers, endpoint, has_own_address
 from coda_cli.engine.providers.http import LeanTransport, Transport, new_client, timeouts
 from coda_cli.engine.providers.openai_chat import ChatMapping, chat_body
 from coda_cli.engine.providers.openai_responses import ResponsesMapping, responses_body
@@ -109,13 +109,9 @@ def _headers(config: ProviderConfig, key: str) -> dict[str, str]:
         for header, variable in (("openai-organization", "OPENAI_ORG_ID"), ("openai-project", "OPENAI_PROJECT_ID")):
             if value := os.environ.get(variable, "").strip():
                 headers[header] = value
+        headers |= {name.lower(): value for name, value in custom_headers(LLMProvider.OPENAI).items()}
+    check_headers(headers)
     return headers
-
-
-def _custom_headers() -> list[str]:
-    """The names in OPENAI_CUSTOM_HEADERS, `Name: value` a line, as the SDK reads it."""
-    lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
-    return [line.partition(":")[0].strip() for line in lines if ":" in line]
 
 
 def _load(config: ProviderConfig, base_url: str, key: str) -> SDK:
@@ -124,7 +120,7 @@ def _load(config: ProviderConfig, base_url: str, key: str) -> SDK:
     # Taken from the environment by the constructor, and meant for the vendor only.
     taken_away: dict[str, Any] = {}
     if config.api_base is not None:
-        taken_away = {name: Omit() for name in _custom_headers() if name.lower() != "authorization"}
+        taken_away = {name: Omit() for name in custom_headers(LLMProvider.OPENAI) if name.lower() != "authorization"}
     client = AsyncOpenAI(
         api_key=key or "unused",  # the constructor refuses an empty one; a server without keys ignores it
         base_url=base_url,

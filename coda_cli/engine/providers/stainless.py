@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from coda_cli.engine.core.errors import LLMConnectionError, LLMError, LLMTimeoutError
 from coda_cli.engine.providers.endpoints import shown
 from coda_cli.engine.providers.http import read, translated, translation
-from coda_cli.engine.providers.wire import JSON, RawResponse, parse_json
+from coda_cli.engine.providers.wire import JSON, RawResponse, parse_json, whole
 
 if TYPE_CHECKING:
     import httpx2
@@ -87,8 +87,7 @@ class SDKTransport:
         with self._errors(sdk):
             response: httpx2.Response = await sdk.client.get(path, cast_to=httpx2.Response, options=_UNREAD)
         try:
-            with translated(self._where):
-                return parse_json(await response.aread())
+            return parse_json(await whole(read(response, self._where)))
         finally:
             await response.aclose()
 

@@ -229,14 +229,19 @@ async def _drain(pieces: AsyncIterator[object]) -> None:
         return
 
 
-async def _whole(response: RawResponse, mapping: StreamMapping) -> AsyncIterator[ProviderEvent]:
+async def whole(chunks: AsyncIterator[bytes]) -> bytes:
+    """All of a body. Raises LLMBadResponseError for one without bound, and for a web page."""
     body = bytearray()
-    async for chunk in response.chunks:
+    async for chunk in chunks:
         body += chunk
         _bound(len(body))
-        if body.lstrip()[:1] == b"<":
+        if body[:100].lstrip()[:1] == b"<":
             raise LLMBadResponseError("the provider answered with a web page instead of an answer", final=True)
-    for event in _guarded(mapping.whole, parse_json(bytes(body))):
+    return bytes(body)
+
+
+async def _whole(response: RawResponse, mapping: StreamMapping) -> AsyncIterator[ProviderEvent]:
+    for event in _guarded(mapping.whole, parse_json(await whole(response.chunks))):
         yield event
     ending = list(mapping.end())
     if not ending:

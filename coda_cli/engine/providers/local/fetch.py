@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from coda_cli.engine.core.errors import LLMProviderUnavailableError
+from coda_cli.engine.core.errors import LLMConnectionError, LLMProviderUnavailableError
 from coda_cli.paths import open_private, private_dir
 
 if TYPE_CHECKING:
@@ -60,12 +60,19 @@ def http_client(timeout: float = 30.0) -> httpx2.Client:
         if target is not None and response.url.scheme == "https" and target.url.scheme != "https":
             raise SourceError(f"{response.url.host} redirects from https to {target.url.scheme}")
 
-    return httpx2.Client(
-        follow_redirects=True,
-        timeout=httpx2.Timeout(timeout, connect=8.0),
-        headers={"User-Agent": "coda-cli"},
-        event_hooks={"response": [check]},
-    )
+    try:
+        return httpx2.Client(
+            follow_redirects=True,
+            timeout=httpx2.Timeout(timeout, connect=8.0),
+            headers={"User-Agent": "coda-cli"},
+            event_hooks={"response": [check]},
+        )
+    except (ImportError, ValueError, OSError) as exc:  # a proxy of an unknown kind, certificates that are not there
+        raise LLMConnectionError(
+            f"the environment's proxy or certificate settings can't be used: {exc}",
+            hint="check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
+            final=True,
+        ) from exc
 
 
 def human_size(count: int) -> str:

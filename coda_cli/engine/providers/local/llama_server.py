@@ -169,6 +169,8 @@ class LlamaServer:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 env={name: value for name, value in os.environ.items() if not _SECRET.search(name)},
+                # The terminal's signals are for us: the child ends, and cleans up, when its stdin does.
+                start_new_session=True,
             )
         self._child = child
         answer = _handshake(child, given)

@@ -1,0 +1,68 @@
+"""Keeping an answer while it streams: about once a second, what came since the last time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from coda_cli.engine.core.errors import CodaError
+from coda_cli.engine.core.messages import Part, ReasoningPart, TextPart
+from coda_cli.engine.core.ports import Clock
+
+EVERY: Final = 1.0
+"""Seconds between two checkpoints."""
+
+
+class Checkpoints:
+    """Hands the pieces of an answer to *keep*, joined, at most once every `EVERY` seconds and never two at a time.
+
+    No timer runs: a piece that comes a second after the last checkpoint starts the next one.
+    """
+
+    def __init__(self, keep: Callable[[Sequence[Part]], Awaitable[None]], clock: Clock) -> None:
+        self._keep = keep
+        self._clock = clock
+        self._last = clock.monotonic()
+        self._fresh: list[Part] = []
+        self._task: asyncio.Task[None] | None = None
+        self.failed: CodaError | None = None
+
+    def add(self, part: TextPart | ReasoningPart) -> None:
+        """The next piece."""
+        self._fresh.append(part)
+        now = self._clock.monotonic()
+        if now - self._last >= EVERY and (self._task is None or self._task.done()):
+            self._last = now
+            parts, self._fresh = joined(self._fresh), []
+            self._task = asyncio.get_running_loop().create_task(self._save(parts))
+
+    async def _save(self, parts: Sequence[Part]) -> None:
+        try:
+            await self._keep(parts)
+        except CodaError as error:
+            self.failed = error  # the whole answer is kept at its end; that must not fail for want of a checkpoint
+
+    async def stop(self) -> None:
+        """Wait for the checkpoint that is being written."""
+        if self._task is not None:
+            await self._task
+
+
+def joined(parts: Sequence[Part]) -> list[Part]:
+    """*parts* with neighbouring texts joined, and neighbouring reasoning up to what closes a block of it."""
+    out: list[Part] = []
+    texts: list[str] = []
+    last: Part | None = None
+    for part in [*parts, None]:
+        same = part is not None and last is not None and type(part) is type(last)
+        closed = isinstance(last, ReasoningPart) and bool(last.signature or last.data)
+        if last is not None and isinstance(last, TextPart | ReasoningPart) and not (same and not closed):
+            out.append(last.model_copy(update={"text": "".join(texts)}))
+            texts = []
+        elif last is not None and not isinstance(last, TextPart | ReasoningPart):
+            out.append(last)
+        if isinstance(part, TextPart | ReasoningPart):
+            texts.append(part.text)
+        last = part
+    return out
