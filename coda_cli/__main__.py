@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
     """Run the command line; leaves through SystemExit."""
+    _open_streams()
     arguments = sys.argv[1:]
     if arguments in (["--version"], ["-V"]):
         from coda_cli import __version__
 
-        print(f"coda {__version__}")
+        try:
+            print(f"coda {__version__}", flush=True)
+        except OSError as error:
+            from coda_cli.cli.output import write_failed
+
+            raise SystemExit(write_failed(error)) from None
         return
     from coda_cli.cli.app import run
 
     raise SystemExit(run(arguments))
+
+
+def _open_streams() -> None:
+    """Put /dev/null where the caller closed stdin, stdout or stderr.
+
+    Otherwise the next file or connection gets that number, and what is meant for a person is written into it.
+    """
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            # Gets the lowest free number, which is this one. Writing to stdout fails: a lost answer is told.
+            os.open(os.devnull, os.O_WRONLY if fd == 2 else os.O_RDONLY)
+        if getattr(sys, name) is None:
+            mode = "w" if fd else "r"
+            setattr(sys, name, open(fd, mode, encoding="utf-8", errors="replace", closefd=False))  # noqa: SIM115 - a descriptor, open to the end
 
 
 if __name__ == "__main__":

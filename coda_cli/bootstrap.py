@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig
@@ -26,18 +26,28 @@ class Wired:
 def wire(
     settings: Settings,
     *,
-    only: str | None = None,
+    only: Collection[str] | None = None,
+    choose: bool = False,
     default: str | None = None,
     log: bool = True,
     environ: Mapping[str, str] = os.environ,
 ) -> Wired:
     """Make the manager for *settings*.
 
-    *only*: look up no other provider's key (a keyring may ask the person). *default* wins over the settings' default
+    *only*: look up the keys of these providers and no others (a keyring may ask the person); with *choose* also as
+    many as it takes to choose a default provider. *default* wins over the settings' default
     provider. *log*: write the usage log. Raises ConfigError for a broken key file.
     """
-    names = [only] if only is not None and only in settings.providers else list(settings.providers)
-    keys = {name: find_key(name, settings.providers[name], environ=environ) for name in names}
+    keys: dict[str, Key | None] = {}
+    for name in settings.providers if only is None else only:
+        if name in settings.providers:
+            keys[name] = find_key(name, settings.providers[name], environ=environ)
+    if choose:
+        for name in _by_choice(settings):
+            if name not in keys:
+                keys[name] = find_key(name, settings.providers[name], environ=environ)
+            if keys[name] is not None and not settings.offline:
+                break  # the first vendor with a key is the default
     config = LLMConfig(
         providers={name: _provider(table, keys.get(name)) for name, table in settings.providers.items()},
         default_provider=default or settings.default_provider,
@@ -56,6 +66,12 @@ def wire(
     manager = LLMManager(config, usage=usage if log else None)
     sources = {name: key.source for name, key in keys.items() if key is not None}
     return Wired(manager, settings, usage, sources)
+
+
+def _by_choice(settings: Settings) -> Iterator[str]:
+    """The providers that may have a key, in the order in which the engine considers them as the default."""
+    for kinds in (("openai", "anthropic"), ("ollama",)):
+        yield from (name for name, table in settings.providers.items() if table.type in kinds)
 
 
 def _provider(table: ProviderSettings, key: Key | None) -> ProviderConfig:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import sys
+import re
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, Final, NamedTuple
 
@@ -12,8 +12,16 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_command_from_info
 from typer.models import CommandInfo
 
-from coda_cli.cli.output import EXIT_INTERRUPTED, EXIT_PIPE, report, stdin_is_readable
-from coda_cli.engine.core.errors import CodaError
+from coda_cli.cli.output import (
+    EXIT_INTERRUPTED,
+    flush_all,
+    is_write_failure,
+    lenient_streams,
+    report,
+    stdin_is_readable,
+    write_failed,
+)
+from coda_cli.engine.core.errors import CodaError, UsageError
 
 
 class _Lazy(NamedTuple):
@@ -30,6 +38,7 @@ _COMMANDS: Final = {
     "config": _Lazy("coda_cli.cli.config", "app", "Show, check and edit the settings; set keys."),
     "doctor": _Lazy("coda_cli.cli.doctor", "doctor", "What is wrong here, and how to mend it."),
 }
+_FLAG: Final = re.compile(r"-(?!\.?\d|$)")
 _EXAMPLES: Final = """\
 Examples:
 
@@ -65,6 +74,14 @@ class LazyGroup(TyperGroup):
         command.name = cmd_name
         return command
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command; for anything else a hint, since a question is most likely meant for `ask`."""
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            close = get_close_matches(args[0], _COMMANDS, n=1)
+            hint = f"did you mean `coda {close[0]}`?" if close else "a question goes behind `coda ask`"
+            raise UsageError(f"there is no command {args[0]!r}", hint=f"{hint}; `coda --help` lists all commands")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The table of commands, without importing one."""
         with formatter.section("Commands"):
@@ -96,6 +113,11 @@ def _root(
 
 def run(arguments: list[str]) -> int:
     """Run `coda ARGUMENTS`; returns the exit code. Whatever a person can cause ends in a message, not a traceback."""
+    lenient_streams()
+    return flush_all(_run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
     arguments = fold_options(arguments)
     if not arguments and stdin_is_readable():
         arguments = ["ask"]
@@ -108,24 +130,28 @@ def run(arguments: list[str]) -> int:
         return report(error)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Nobody reads any more. Python would complain again when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_PIPE
+    except OSError as error:
+        if not is_write_failure(error):
+            raise
+        return write_failed(error)
 
 
 def fold_options(arguments: list[str]) -> list[str]:
-    """`-o KEY VALUE` as `-o KEY=VALUE` (and `--option`, `-p`, `--param` alike), since Typer has no repeatable pairs."""
+    """`-o KEY VALUE` as `-o KEY=VALUE` (and `--option`, `-p`, `--param` alike), since Typer has no repeatable pairs.
+
+    A flag is no value, a negative number is one.
+    """
     out: list[str] = []
-    rest = iter(arguments)
-    for argument in rest:
+    rest = list(reversed(arguments))
+    while rest:
+        argument = rest.pop()
         out.append(argument)
         if argument == "--":
             break
-        if argument not in ("-o", "--option", "-p", "--param"):
+        if argument not in ("-o", "--option", "-p", "--param") or not rest:
             continue
-        key = next(rest, None)
-        if key is not None and "=" not in key and (value := next(rest, None)) is not None:
-            key = f"{key}={value}"
-        out += [key] if key is not None else []
-    return [*out, *rest]
+        key = rest.pop()
+        if "=" not in key and rest and not _FLAG.match(key) and not _FLAG.match(rest[-1]):
+            key = f"{key}={rest.pop()}"
+        out.append(key)
+    return [*out, *reversed(rest)]

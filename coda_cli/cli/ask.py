@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 import typer
 
 from coda_cli.cli.model_cache import complete_model
+from coda_cli.engine.core.errors import UsageError
 
 EPILOG: Final = """\
 Examples:
@@ -85,6 +86,8 @@ def ask(
     offline: Annotated[bool, typer.Option("--offline", help="Make no connection beyond this machine.")] = False,
 ) -> None:
     """Ask once: a prompt, a pipe, files, images."""
+    if extract and extract_last:
+        raise UsageError("-x prints the first code block, --xl the last", hint="give one of them")
     from coda_cli.cli.ask_input import Asked
     from coda_cli.cli.ask_run import run
 

@@ -7,15 +7,44 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from coda_cli.cli.attachments import read_media, read_texts
+from coda_cli.cli.attachments import printable, read_media, read_stdin, read_texts
 from coda_cli.cli.output import stdin_is_readable
-from coda_cli.cli.stdin import read_stdin
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.messages import MediaPart
 
 Format = Literal["text", "json", "stream-json"]
+
+# What a request consists of has flags of its own: as an option of the model it would break the request.
+_ASK: Final = "the question is what stands on the command line, in -f or on stdin"
+_CONVERSATION: Final = "leave it out: every `coda ask` is a conversation of its own"
+_TOOLS: Final = "leave it out: `coda ask` calls no tools"
+_NO_OPTIONS: Final[Mapping[str, str]] = {
+    "model": "choose the model with -m",
+    "provider": "choose the provider with -m",
+    "prompt": _ASK,
+    "messages": _ASK,
+    "input": _ASK,
+    "contents": _ASK,
+    "system": "give the system prompt with -s",
+    "system_prompt": "give the system prompt with -s",
+    "instructions": "give the system prompt with -s",
+    "schema": "give the schema with --schema",
+    "media": "attach files with -a",
+    "images": "attach files with -a",
+    "stream": "use --no-stream",
+    "stream_options": "use --no-stream",
+    "timeout": "use --timeout SECONDS",
+    "conversation": _CONVERSATION,
+    "conversation_id": _CONVERSATION,
+    "previous_response_id": _CONVERSATION,
+    "tools": _TOOLS,
+    "tool_choice": _TOOLS,
+    "functions": _TOOLS,
+    "function_call": _TOOLS,
+    "options": "give each option on its own, as in -o temperature=0.2",
+}
 
 
 @dataclass(frozen=True)
@@ -58,17 +87,18 @@ class Question:
 
 def gather(asked: Asked, deadline: float | None) -> Question:
     """Read everything that *asked* names. Raises UsageError, ConfigError, and LLMTimeoutError past *deadline*."""
-    options = dict(pair(text, "-o", json_values=True) for text in asked.options)
-    params = {name: str(value) for name, value in (pair(text, "-p") for text in asked.params)}
+    options = dict(pair(printable(text), "-o", json_values=True) for text in asked.options)
+    params = {name: str(value) for name, value in (pair(printable(text), "-p") for text in asked.params)}
     schema = read_schema(asked.schema)
     takes_stdin = "-" in asked.files or "-" in asked.attachments
     piped = read_stdin(deadline) if asked.stdin and not takes_stdin and stdin_is_readable() else ""
-    words = " ".join(asked.words)
+    words = printable(" ".join(asked.words))
     text = "\n\n".join(
-        part for part in (read_texts(asked.files).rstrip("\n"), piped.strip("\n"), words) if part.strip()
+        part for part in (read_texts(asked.files, deadline).rstrip("\n"), piped.strip("\n"), words) if part.strip()
     )
-    media = [read_media(name) for name in asked.attachments]
-    system, models = asked.system, list(asked.models)
+    media = [read_media(name, deadline) for name in asked.attachments]
+    system = None if asked.system is None else printable(asked.system)
+    models = [printable(model) for model in asked.models]
     if asked.template is not None:
         from coda_cli.settings.templates import load_template, render
 
@@ -81,12 +111,20 @@ def gather(asked: Asked, deadline: float | None) -> Question:
             schema = read_schema(rendered.schema) if isinstance(rendered.schema, str) else rendered.schema
     elif params:
         raise UsageError("-p fills in a template's variables", hint="name the template with -t")
+    check_options(options)
     if not text.strip() and not media:
         raise UsageError(
             "there is nothing to ask",
             hint='give a prompt: coda ask "why is the sky blue?", or pipe something in',
         )
     return Question(text, media, system, models, options, schema)
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse what is no option of a model. Raises UsageError, with the flag to use instead."""
+    for name in options:
+        if name.lower() in _NO_OPTIONS:
+            raise UsageError(f"`{name}` is not an option of a model", hint=_NO_OPTIONS[name.lower()])
 
 
 def pair(text: str, flag: str, *, json_values: bool = False) -> tuple[str, Any]:
@@ -107,7 +145,7 @@ def read_schema(text: str | None) -> Mapping[str, Any] | None:
     if text is None:
         return None
     inline = text.lstrip().startswith("{")
-    source = text
+    source = printable(text)
     if not inline:
         try:
             source = Path(os.path.expanduser(text)).read_text("utf-8")  # noqa: PTH111 - Path.expanduser raises for an unknown user

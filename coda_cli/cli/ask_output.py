@@ -6,15 +6,15 @@ A sink gets the answer's events in batches, one batch a network read, and writes
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
+import errno
 import os
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from coda_cli.cli.output import warn
+from coda_cli.cli.output import to_json, warn
 from coda_cli.engine.core.errors import LLMError, UsageError
 from coda_cli.engine.core.events import Event, ResponseChunk
 from coda_cli.engine.core.responses import LLMResponse
@@ -83,9 +83,12 @@ class TerminalSink:
         self._interval = INTERVAL
         self._writer = MarkdownWriter(sys.stdout)
         self._timer: asyncio.TimerHandle | None = None
+        self._failure: OSError | None = None
 
     def take(self, events: Sequence[Event]) -> None:
         """Add the new text; a timer draws what was not yet due."""
+        if self._failure is not None:
+            raise self._failure
         text = _text(events)
         if text:
             self._writer.write(text)
@@ -94,13 +97,20 @@ class TerminalSink:
 
     def _tick(self) -> None:
         self._timer = None
-        with contextlib.suppress(BrokenPipeError):  # the next write tells
-            self._writer.tick()
+        try:
+            waiting = self._writer.tick()
+        except OSError as exc:  # a timer has nobody to tell
+            self._failure = exc
+            return
+        if waiting:  # a slow frame has put the next one off
+            self._timer = asyncio.get_running_loop().call_later(self._interval, self._tick)
 
     def end(self, response: LLMResponse | None, error: LLMError | None) -> None:
         """Draw the rest for good."""
         if self._timer is not None:
             self._timer.cancel()
+        if self._failure is not None:
+            raise self._failure
         if response is not None:
             self._writer.finish()
         else:
@@ -112,7 +122,7 @@ class JsonLinesSink:
 
     def take(self, events: Sequence[Event]) -> None:
         """Write the events' lines in one call."""
-        lines = (json.dumps(event.to_json(), ensure_ascii=False) + "\n" for event in events)
+        lines = (to_json(event.to_json()) + "\n" for event in events)
         write_out("".join(lines).encode("utf-8", "replace"))
 
     def end(self, response: LLMResponse | None, error: LLMError | None) -> None:
@@ -155,22 +165,29 @@ def put_whole(text: str, *, raw: bool) -> None:
 
 
 class OutputFile:
-    """`--output FILE`: refused at once if it cannot be written, written whole at the end."""
+    """`--output FILE`: refused at once if it cannot be written, written whole at the end, and only with an answer."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._parts: list[str] = []
         try:
-            with path.open("ab"):
-                pass
-        except OSError as exc:
+            _check_writable(path)
+        except (OSError, ValueError) as exc:
+            reason = exc.strerror if isinstance(exc, OSError) else None
             raise UsageError(
-                f"can't write {path}: {exc.strerror or exc}", hint="choose another --output; nothing was sent"
+                f"can't write {path}: {reason or exc}", hint="choose another --output; nothing was sent"
             ) from exc
 
-    def save(self, text: str) -> bool:
-        """Write *text*; on failure print it on stdout instead, so that it is not lost. Whether it is in the file."""
-        if text and not text.endswith("\n"):
-            text += "\n"
+    def add(self, text: str) -> None:
+        """Another part of what is to be written, on lines of its own."""
+        if text:
+            self._parts.append(text if text.endswith("\n") else text + "\n")
+
+    def save(self, *, between: str = "\n") -> bool:
+        """Write the parts, if there are any; on failure print them on stdout instead, so that they are not lost."""
+        if not self._parts:
+            return True
+        text = between.join(self._parts)
         try:
             self._path.write_text(text, "utf-8", errors="replace")
         except OSError as exc:
@@ -178,3 +195,18 @@ class OutputFile:
             put_whole(text, raw=False)
             return False
         return True
+
+
+def _check_writable(path: Path) -> None:
+    """Raises OSError if *path* cannot be written; neither creates nor changes it."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        folder = path.resolve().parent
+        folder.stat()
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
+        return
+    if not stat.S_ISFIFO(mode):  # opening one would wait for its reader
+        with path.open("ab"):
+            pass

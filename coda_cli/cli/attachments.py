@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from coda_cli.cli.stdin import read_all
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.messages import AudioPart, FilePart, ImagePart, MediaPart
 
@@ -36,11 +36,16 @@ def media_type(head: bytes) -> str | None:
     return None
 
 
-def read_media(name: str) -> MediaPart:
-    """The attachment *name* (`-` is stdin). Raises UsageError."""
-    data = _read(name, MAX_MEDIA_BYTES, "an attachment")
+def printable(text: str) -> str:
+    """*text* from the command line or a folder, with U+FFFD for bytes that are not UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def read_media(name: str, deadline: float | None = None) -> MediaPart:
+    """The attachment *name* (`-` is stdin). *deadline* is monotonic seconds. Raises UsageError and LLMTimeoutError."""
+    data = _read(name, MAX_MEDIA_BYTES, "an attachment", deadline)
     kind = media_type(data[:12])
-    shown = None if name == "-" else Path(name).name
+    shown = None if name == "-" else printable(Path(name).name)
     if kind is None:
         raise UsageError(f"can't attach {name}: it is no image, PDF, wav or mp3 file", hint="use -f for text files")
     if kind.startswith("image/"):
@@ -50,16 +55,28 @@ def read_media(name: str) -> MediaPart:
     return FilePart(data=data, media_type=kind, name=shown)
 
 
-def read_texts(names: Sequence[str]) -> str:
-    """The text of all files and folders *names*, each under its name. Raises UsageError."""
+def read_stdin(deadline: float | None) -> str:
+    """All of stdin as text. *deadline* is monotonic seconds. Raises UsageError (binary, too much), LLMTimeoutError."""
+    data = _read("-", MAX_TEXT_BYTES, "a text file", deadline)
+    text = decode(data)
+    if text is None:
+        hint = "attach it with -a -" if media_type(data[:12]) else "only UTF-8 text can go into the prompt"
+        raise UsageError("stdin is not text", hint=hint)
+    return text
+
+
+def read_texts(names: Sequence[str], deadline: float | None = None) -> str:
+    """The text of all files and folders *names*, each under its name. Raises UsageError and LLMTimeoutError."""
     out: list[str] = []
     total = 0
     for name in names:
+        before = len(out)
         for path in _files(name):
-            data = _read(path, MAX_TEXT_BYTES, "a text file")
-            text = decode(data, path)
+            data = _read(path, MAX_TEXT_BYTES, "a text file", deadline)
+            text = decode(data)
             if text is None:
                 if path == name:
+                    path = "stdin" if path == "-" else path
                     raise UsageError(f"{path} is not a text file", hint=_binary_hint(data))
                 continue  # a folder may hold anything
             total += len(data)
@@ -69,11 +86,17 @@ def read_texts(names: Sequence[str]) -> str:
                     hint="choose fewer files, or a part of them",
                 )
             fence = "`" * max(3, _longest_run(text) + 1)
-            out.append(f"{path}\n{fence}\n{text}{'' if text.endswith(chr(10)) else chr(10)}{fence}\n")
+            end = "" if text.endswith("\n") else "\n"
+            out.append(f"{printable(path)}\n{fence}\n{text}{end}{fence}\n")
+        if len(out) == before:
+            raise UsageError(
+                f"there is no text file in {name}",
+                hint="hidden files, build output and binary files are left out; name files one by one to choose them",
+            )
     return "\n".join(out)
 
 
-def decode(data: bytes, name: str) -> str | None:
+def decode(data: bytes) -> str | None:
     """*data* as text, or None for a binary file (a NUL byte, or not UTF-8)."""
     if b"\0" in data[:8192]:
         return None
@@ -110,27 +133,25 @@ def _files(name: str) -> Iterator[str]:
                 yield str(path)
 
 
-def _read(name: str, limit: int, what: str) -> bytes:
+def _read(name: str, limit: int, what: str, deadline: float | None) -> bytes:
+    too_much = f"too much for {what}; cut out the part that matters, e.g. with head, tail or grep"
     if name == "-":
-        data = sys.stdin.buffer.read(limit + 1)
-        if len(data) > limit:
-            raise UsageError(f"stdin holds more than {limit // 1024 // 1024} MiB", hint=f"too much for {what}")
-        return data
+        return read_all(0, "stdin", limit=limit, too_much=too_much, deadline=deadline)
     try:
-        with open(name, "rb") as file:  # noqa: PTH123 - a descriptor path such as /dev/fd/63 stays as it is
-            mode = os.fstat(file.fileno())
-            if stat.S_ISCHR(mode.st_mode) or stat.S_ISBLK(mode.st_mode):
+        # Opening a FIFO waits for its writer, but for O_NONBLOCK; a file does not care.
+        fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            info = os.fstat(fd)
+            if stat.S_ISCHR(info.st_mode) or stat.S_ISBLK(info.st_mode):
                 raise UsageError(f"{name} is a device, not a file", hint="give a file, a folder or -")
-            if stat.S_ISREG(mode.st_mode) and mode.st_size > limit:
-                raise _too_large(name, mode.st_size, limit, what)
-            data = file.read(limit + 1)
-    except OSError as exc:
-        raise UsageError(
-            f"can't read {name}: {exc.strerror or exc}", hint="check the path and its permissions"
-        ) from exc
-    if len(data) > limit:
-        raise _too_large(name, len(data), limit, what)
-    return data
+            if stat.S_ISREG(info.st_mode) and info.st_size > limit:
+                raise _too_large(name, info.st_size, limit, what)
+            return read_all(fd, name, limit=limit, too_much=too_much, deadline=deadline)
+        finally:
+            os.close(fd)
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else None
+        raise UsageError(f"can't read {name}: {reason or exc}", hint="check the path and its permissions") from exc
 
 
 def _too_large(name: str, size: int, limit: int, what: str) -> UsageError:

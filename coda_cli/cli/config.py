@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from coda_cli import paths
+from coda_cli.cli.model_cache import complete_provider
 from coda_cli.cli.output import EXIT_INTERRUPTED, fail, put, put_json, say, warn
 from coda_cli.engine.core.errors import CodaError, ConfigError, UsageError
 from coda_cli.settings import edit as edits, secrets
@@ -25,6 +26,7 @@ from coda_cli.settings.show import as_toml, plain
 app: Final = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
+    add_completion=False,
     help="Show, check and change the settings in coda.toml, and store API keys.",
     epilog="Example: coda config set providers.openai.timeout 60",
 )
@@ -181,10 +183,25 @@ def unset(key: str = typer.Argument(..., metavar="KEY", help="A dotted name, or 
     say(f"unset {key} in {file}" if changed else f"{key} is not set in {file}")
 
 
-@app.command("set-key", epilog="Example: pass show openai | coda config set-key openai")
-def set_key(name: str = typer.Argument(..., metavar="NAME", help="The provider's name.")) -> None:
+ProviderName = Annotated[
+    str, typer.Argument(metavar="NAME", help="The provider's name.", autocompletion=complete_provider)
+]
+
+
+@app.command(
+    "set-key",
+    epilog="Example: pass show openai | coda config set-key openai",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def set_key(context: typer.Context, name: ProviderName) -> None:
     """Store a provider's API key: asked for on a terminal, else one line of stdin. Never an argument."""
     try:
+        if context.args:
+            # Never repeated: it may be the key.
+            raise UsageError(
+                "set-key takes a provider's name and nothing else; a key on a command line is seen by others",
+                hint="leave it out and paste it when asked, or pipe it in; a key that was typed here may need renewal",
+            )
         provider = _provider(name)
         where = secrets.store_key(name, _read_key(name))
         say(f"stored the key of {name}: {where}")
@@ -222,7 +239,7 @@ def _read_key(name: str) -> str:
 
 
 @app.command("remove-key", epilog="Example: coda config remove-key openai")
-def remove_key(name: str = typer.Argument(..., metavar="NAME", help="The provider's name.")) -> None:
+def remove_key(name: ProviderName) -> None:
     """Forget a provider's stored API key."""
     try:
         removed = secrets.remove_key(name)

@@ -107,16 +107,17 @@ class MarkdownWriter:
         self._pending.append(safe)
         self.tick()
 
-    def tick(self) -> None:
-        """Draw what came since the last frame, if there is any and `INTERVAL` has passed."""
+    def tick(self) -> bool:
+        """Draw what came since the last frame, if it is time; whether some text still waits for the next tick."""
         if not self._pending or self._closed:
-            return
+            return False
         start = self._clock()
         if start < self._due:
-            return
+            return True
         self._frame()
         end = self._clock()
         self._due = max(start + INTERVAL, end + _EASE * (end - start))
+        return False
 
     def finish(self, note: str | None = None) -> None:
         """Print all that is left, then *note* on a line of its own. Nothing can be written afterwards."""

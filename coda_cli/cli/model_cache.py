@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from coda_cli import paths
+
+# A server chooses its models' names, and a shell gets these words unquoted.
+_HARMLESS: Final = re.compile(r"[\w.:/@+-]+", re.ASCII)
 
 
 def _file() -> Path:
@@ -52,9 +57,15 @@ def complete_model(incomplete: str) -> list[str]:
     specs = [f"{name}/{table.model}" for name, table in settings.providers.items() if table.model]
     specs += [f"{name}/{model}" for name, models in cached_models().items() for model in models]
     names = [*settings.aliases, *settings.providers, *specs]
-    return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
+    return [name for name in dict.fromkeys(names) if name.startswith(incomplete) and _HARMLESS.fullmatch(name)]
 
 
 def complete_provider(incomplete: str) -> list[str]:
     """Provider names that begin with *incomplete*."""
-    return [name for name in complete_model(incomplete) if "/" not in name]
+    from coda_cli.engine.core.errors import ConfigError
+    from coda_cli.settings.load import load_settings
+
+    try:
+        return [name for name in load_settings().providers if name.startswith(incomplete)]
+    except ConfigError:
+        return []

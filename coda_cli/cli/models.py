@@ -8,12 +8,13 @@ from typing import Final, TextIO
 
 import typer
 
-from coda_cli.cli.output import EXIT_INTERRUPTED, colour, fail, put, put_json, say
+from coda_cli.cli.output import EXIT_INTERRUPTED, can_draw, colour, fail, put, put_json, say
 from coda_cli.engine.core.errors import CodaError
 
 app: Final = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
+    add_completion=False,
     help="List, fetch and remove the models that run on this machine.",
     epilog="Example: coda models pull smollm2",
 )
@@ -30,7 +31,7 @@ class ProgressBar:
 
     def __init__(self, label: str, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
-        self._live = self._stream.isatty()
+        self._live = can_draw(self._stream)
         self._label = label
         self._began: float | None = None
         self._first = 0

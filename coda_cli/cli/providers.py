@@ -19,6 +19,7 @@ app = typer.Typer(
     help="What answers, what does not, and why.",
     epilog="Example: coda providers status --json",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -52,7 +53,8 @@ def list_(json: Json = False) -> None:
     width = max(len(name) for name in settings.providers)
     for row in rows:
         where = f"  {row['api_base']}" if row["api_base"] else ""
-        put(f"{row['provider']:<{width}}  {row['model'] or '(its first model)'}{where}")
+        model = row["model"] or ("(the built-in one)" if row["type"] == "local" else "(its first chat model)")
+        put(f"{row['provider']:<{width}}  {model}{where}")
 
 
 @app.command(epilog="Example: coda providers models ollama")
@@ -73,7 +75,7 @@ def models(
             f"there is no provider called {name!r}",
             hint=did_you_mean(name, settings.providers) or f"choose one of: {known}",
         )
-    wired = bootstrap.wire(settings, only=name)
+    wired = bootstrap.wire(settings, only=[name])
 
     async def ask() -> list[dict[str, Any]]:
         async with wired.manager as manager:
@@ -132,6 +134,7 @@ async def _status(offline: bool | None) -> list[dict[str, Any]]:
                 "key": wired.key_sources.get(name),
                 "requests": so_far.requests if so_far else 0,
                 "tokens": so_far.tokens if so_far else 0,
+                "cost_usd": round(so_far.cost, 6) if so_far else 0.0,
             }
         )
     return rows
@@ -157,7 +160,8 @@ def _put_rows(rows: list[dict[str, Any]]) -> None:
             facts.append(f"key from {row['key']}")
         if row["requests"]:
             requests = "1 request" if row["requests"] == 1 else f"{row['requests']:,} requests"
-            facts.append(f"{requests}, {row['tokens']:,} tokens")
+            cost = f", ${row['cost_usd']:.4f}" if row["cost_usd"] else ""
+            facts.append(f"{requests}, {row['tokens']:,} tokens{cost}")
         star = "*" if row["default"] else " "
         name = style(sanitize(f"{row['provider']:<{width}}"), "1", sys.stdout)
         print(f"{style(f'{mark:<6}', code, sys.stdout)} {star} {name}  {sanitize(' · '.join(facts))}")

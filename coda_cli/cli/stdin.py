@@ -1,4 +1,4 @@
-"""Reading stdin for `coda ask`: all of a pipe or file, nothing of a terminal or /dev/null, never silently for long."""
+"""Reading what may keep one waiting: stdin, a FIFO. Never silently for long, never past the deadline or a limit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import select
 import time
 from typing import Final
 
-from coda_cli.cli.attachments import MAX_TEXT_BYTES, decode, media_type
 from coda_cli.cli.output import say
 from coda_cli.engine.core.errors import LLMTimeoutError, UsageError
 
@@ -15,36 +14,38 @@ SILENCE: Final = 3.0
 """Seconds without a byte after which a line on stderr says what is being waited for."""
 
 
-def read_stdin(deadline: float | None, fd: int = 0) -> str:
-    """All of stdin as text. *deadline* is monotonic seconds. Raises UsageError (binary, too much), LLMTimeoutError."""
+def read_all(fd: int, name: str, *, limit: int, too_much: str, deadline: float | None) -> bytes:
+    """All of *fd*, which is called *name*, to its end.
+
+    *limit* is in bytes, *too_much* the hint for more of them; *deadline* is monotonic seconds. Raises UsageError (too
+    much), LLMTimeoutError and OSError.
+    """
     chunks: list[bytes] = []
     size = 0
     told = False
+    way_out = "press Ctrl-D or use --no-stdin" if name == "stdin" else "press Ctrl-C"
     while True:
         seconds = None if told or chunks else SILENCE
         if deadline is not None:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise LLMTimeoutError("stdin did not end within --timeout", hint="close the pipe, or use --no-stdin")
+                raise LLMTimeoutError(
+                    f"{name} did not end within --timeout",
+                    hint="close the pipe, or use --no-stdin" if name == "stdin" else "is anything writing into it?",
+                )
             seconds = left if seconds is None else min(seconds, left)
         if not select.select([fd], [], [], seconds)[0]:
             if seconds == SILENCE:
                 told = True
-                say("reading stdin, which is open and silent; press Ctrl-D or use --no-stdin if nothing will come")
+                say(f"reading {name}, which is open and silent; {way_out} if nothing will come")
             continue
-        chunk = os.read(fd, 1 << 16)
+        try:
+            chunk = os.read(fd, 1 << 16)
+        except BlockingIOError:
+            continue
         if not chunk:
-            break
+            return b"".join(chunks)
         chunks.append(chunk)
         size += len(chunk)
-        if size > MAX_TEXT_BYTES:
-            raise UsageError(
-                f"stdin holds more than {MAX_TEXT_BYTES // 1024 // 1024} MiB of text",
-                hint="cut out the part that matters, e.g. with head, tail or grep",
-            )
-    data = b"".join(chunks)
-    text = decode(data, "stdin")
-    if text is None:
-        hint = "attach it with -a -" if media_type(data[:12]) else "only UTF-8 text can go into the prompt"
-        raise UsageError("stdin is not text", hint=hint)
-    return text
+        if size > limit:
+            raise UsageError(f"{name} holds more than {limit // 1024 // 1024} MiB", hint=too_much)

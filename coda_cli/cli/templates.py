@@ -15,6 +15,7 @@ from coda_cli.settings.files import read_text, write_text
 app: Final = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
+    add_completion=False,
     help="List, show and edit prompt templates: TOML files in the config folder, used with `coda ask -t NAME`.",
     epilog="Example: coda templates edit translate",
 )

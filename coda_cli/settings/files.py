@@ -44,7 +44,7 @@ def read_text(path: Path) -> str | None:
         hint = f"check its owner and mode: `ls -l '{name}'`"
         raise ConfigError(f"cannot read {name}: {exc.strerror or exc}", hint=hint, file=name) from exc
     except ValueError as exc:
-        raise ConfigError(f"{name!r} is not a file name", file=name) from exc
+        raise ConfigError(f"{name!r} is not a file name", hint="is CODA_CONFIG right?", file=name) from exc
     return _decode(raw, name)
 
 

@@ -39,7 +39,7 @@ from coda_cli.settings.problems import (
 from coda_cli.settings.schema import BUILT_IN_PROVIDERS, Settings, is_provider_name
 
 # Read elsewhere, by name, before or beside the settings.
-RESERVED: Final = frozenset({"CODA_BIN", "CODA_CONFIG", "CODA_DEBUG", "CODA_HOME"})
+RESERVED: Final = frozenset({"CODA_CONFIG", "CODA_HOME"})
 _PREFIX: Final = "CODA_"
 _WORDS: Final = {
     "1": True,
@@ -264,8 +264,9 @@ def _cross_check(layers: _Layers) -> Iterator[Problem]:
     aliases = layers.data.get("aliases")
     for alias, spec in aliases.items() if isinstance(aliases, dict) else ():
         path = ("aliases", alias)
+        hint = "choose one plain word: `/` and `:` separate a provider from its model"
         if re.search(r"[/:\s\x00-\x1f]", alias) or not alias:
-            yield Problem(layers.place(path), dotted(path), "an alias has no `/`, `:` or space in its name")
+            yield Problem(layers.place(path), dotted(path), "an alias has no `/`, `:` or space in its name", hint)
         if not isinstance(spec, str) or not spec:
             continue
         found = re.fullmatch(r"([^/:]+)[/:](.+)", spec)

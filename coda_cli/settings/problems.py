@@ -32,6 +32,19 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "finite_number": "expected a finite number",
     "invalid-json-value": "expected text, a number, true, false, a list or a table",
 }
+_ADVICE: Final[Mapping[str, str]] = {
+    "string_type": 'put text in quotes, as in model = "..."',
+    "string_too_short": "give some text, or leave it out for the default",
+    "bool_type": "write true or false, without quotes",
+    "int_type": "write a whole number, without quotes",
+    "int_from_float": "write a whole number, without a point",
+    "float_type": "write a number, without quotes",
+    "list_type": 'write a list, as in ["one", "two"]',
+    "finite_number": "inf and nan are no settings; choose a number, or leave it out for the default",
+    "not_finite": "choose a number, or take it out",
+    "not_a_url": 'write all of it, as in "http://localhost:8000/v1"',
+    "openai_only": 'write api = "chat", or leave it out',
+}
 _KEY_FIELDS: Final = frozenset({"api_key", "apikey", "key", "token", "secret", "api_token"})
 _SHAPES: Final[Mapping[type, str]] = {
     str: "text", bool: "true or false", int: "a whole number", float: "a number", dict: "a table", list: "a list",
@@ -194,7 +207,21 @@ def explain(error: ErrorDetails) -> tuple[KeyPath, str, str | None]:
         return path, shown, did_you_mean(str(given), allowed) or f"allowed: {', '.join(allowed)}"
     if kind == "not_a_variable":
         return path, error["msg"], 'give the variable\'s name, never the key itself, as in "MY_SERVER_KEY"'
-    return path, _sentence(error), None
+    return path, _sentence(error), _advice(error, path)
+
+
+def _advice(error: ErrorDetails, path: KeyPath) -> str:
+    """The next step for a value of the wrong type or out of its range; it fits a file, a variable and a flag."""
+    kind = error["type"]
+    if path[:1] == ("aliases",) and len(path) == 2:
+        return 'write provider/model, as in fast = "openai/gpt-6-luna"'
+    if kind in _ADVICE:
+        return _ADVICE[kind]
+    if any(bound in error.get("ctx", {}) for bound in ("gt", "ge", "le", "lt")):
+        return "choose another number, or leave it out for the default"
+    if kind in ("dict_type", "model_type"):
+        return f"write it as a table, under a line [{dotted(path)}]"
+    return "leave it out for the default; `coda config edit` opens the file"
 
 
 def explain_plainly(error: ErrorDetails, choices: Iterable[str]) -> tuple[KeyPath, str, str | None]:
@@ -203,7 +230,7 @@ def explain_plainly(error: ErrorDetails, choices: Iterable[str]) -> tuple[KeyPat
     if error["type"] == "extra_forbidden":
         allowed = sorted(choices)
         return path, "there is no such key", did_you_mean(path[-1], allowed) or f"allowed: {', '.join(allowed)}"
-    return path, _sentence(error), None
+    return path, _sentence(error), _advice(error, path)
 
 
 def _sentence(error: ErrorDetails) -> str:

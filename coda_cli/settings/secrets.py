@@ -13,6 +13,7 @@ import importlib.util
 import logging
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -154,6 +155,9 @@ def _keyring() -> Iterator[_Keyring | None]:
 
     A backend talks to D-Bus, the Keychain or a file, and lets their errors through beside its own.
     """
+    if not _may_have_a_backend():
+        yield None
+        return
     try:
         module: Any = importlib.import_module("keyring")
         failures: Any = importlib.import_module("keyring.errors")
@@ -164,6 +168,22 @@ def _keyring() -> Iterator[_Keyring | None]:
         yield cast("_Keyring", module)
     except (failures.KeyringError, OSError, RuntimeError, ImportError) as exc:
         _log.debug("no keyring: %s", type(exc).__name__)
+
+
+def _may_have_a_backend() -> bool:
+    """Whether importing the keyring package can be worth it.
+
+    On Linux its backends want a session bus, or are named in the environment or in its settings file. Without any of
+    these the import only costs time, and a backend may run a compiler to look for libraries of other systems.
+    """
+    if "keyring" in sys.modules:
+        return True
+    if named := os.environ.get("PYTHON_KEYRING_BACKEND"):
+        return named not in ("keyring.backends.fail.Keyring", "keyring.backends.null.Keyring")
+    if sys.platform != "linux" or os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
+        return True
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"))  # noqa: PTH111 - never raises
+    return Path(f"/run/user/{os.getuid()}/bus").exists() or (config / "python_keyring" / "keyringrc.cfg").exists()
 
 
 def _from_keyring(name: str) -> str | None:
