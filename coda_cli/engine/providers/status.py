@@ -93,7 +93,12 @@ def error_fields(body: Any) -> tuple[str, str]:
     codes = [inner.get(name) for name in ("code", "type")]
     code = next((value for value in codes if isinstance(value, str) and value and value != "error"), "")
     message = inner.get("message") or inner.get("detail") or ""
-    return code, message if isinstance(message, str) else json.dumps(message)
+    if isinstance(message, str):
+        return code, message
+    try:
+        return code, json.dumps(message)
+    except RecursionError:  # nested as deep as the parser takes it, and then some
+        return code, ""
 
 
 def from_event(body: Any, *, fallback: str = "the provider reported an error in the stream") -> LLMError:

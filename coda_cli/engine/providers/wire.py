@@ -263,7 +263,7 @@ def _guarded(read: Callable[[JSON], Iterable[ProviderEvent]], value: JSON) -> li
         found = list(read(value))
         for event in found:
             _check(event)
-    except (TypeError, KeyError, AttributeError, IndexError, ValueError) as exc:
+    except (TypeError, KeyError, AttributeError, IndexError, ValueError, RecursionError) as exc:
         raise LLMBadResponseError(f"the provider sent an event of an unknown shape ({type(exc).__name__})") from exc
     return found
 
