@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 import typer
 
 from coda_cli.cli.output import EXIT_INTERRUPTED, can_draw, colour, fail, put, put_json, say
 from coda_cli.engine.core.errors import CodaError
+
+if TYPE_CHECKING:
+    from coda_cli.settings.schema import Settings
 
 app: Final = typer.Typer(
     rich_markup_mode=None,
@@ -95,7 +98,9 @@ def list_(json: bool = typer.Option(False, "--json", help="Print a JSON list."))
 @app.command(epilog="Example: coda models pull HuggingFaceTB/SmolLM2-360M-Instruct")
 def pull(
     name: str = typer.Argument(
-        ..., metavar="NAME", help="smollm2 (the built-in one), OWNER/REPO for safetensors, OWNER/REPO:FILE.gguf."
+        ...,
+        metavar="NAME",
+        help="smollm2 (the built-in one), OWNER/REPO for safetensors, OWNER/REPO:FILE.gguf, ollama/NAME.",
     ),
     offline: bool = typer.Option(False, "--offline", help="Refuse to use the network (also CODA_OFFLINE=1)."),
 ) -> None:
@@ -105,7 +110,12 @@ def pull(
 
     bar = ProgressBar(f"fetching {name}")
     try:
-        path = fetch(name, bar, offline or load_settings().offline)
+        settings = load_settings(overrides={"offline": offline or None})
+        if _pulled_by_ollama(name, settings, bar):
+            bar.close()
+            say(f"{name} is on the Ollama server; try it with `coda ask -m {name} hello`")
+            return
+        path = fetch(name, bar, settings.offline)
     except CodaError as error:
         bar.close()
         fail(error)
@@ -115,6 +125,29 @@ def pull(
         raise SystemExit(EXIT_INTERRUPTED) from None
     bar.close()
     put(str(path))
+
+
+def _pulled_by_ollama(name: str, settings: Settings, bar: ProgressBar) -> bool:
+    """Have an Ollama fetch the model if *name* is `PROVIDER/MODEL` of a configured one; whether it is."""
+    provider, _, model = name.partition("/")
+    table = settings.providers.get(provider)
+    if table is None or table.type != "ollama" or not model:
+        return False
+    import asyncio
+
+    from coda_cli import bootstrap
+    from coda_cli.engine.providers.ollama import OllamaProvider
+
+    async def pull_there() -> None:
+        async with bootstrap.wire(settings, only=[provider]).manager as manager:
+            server = manager.provider(provider)
+            if isinstance(server, OllamaProvider):
+                async for step in server.pull(model):
+                    if step.total:
+                        bar(step.completed or 0, step.total)
+
+    asyncio.run(pull_there())
+    return True
 
 
 @app.command(epilog="Example: coda models remove smollm2")

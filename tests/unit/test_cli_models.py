@@ -14,6 +14,8 @@ from typer.testing import CliRunner, Result
 from coda_cli.cli import models as command
 from coda_cli.engine.core.errors import LLMProviderUnavailableError
 from coda_cli.engine.providers.local import weights
+from tests.servers.threaded import ThreadedServer, dead_port
+from tests.servers.vendors import FakeVendor
 
 Run = Callable[..., Result]
 
@@ -179,3 +181,21 @@ def test_a_bar_that_never_began_leaves_nothing() -> None:
     screen = _Terminal()
     command.ProgressBar("fetching it", screen).close()
     assert screen.getvalue() == ""
+
+
+def test_a_model_of_an_ollama_is_pulled_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ThreadedServer(FakeVendor("ollama")) as fake:
+        monkeypatch.setenv("OLLAMA_HOST", fake.url)
+        pulled = run("pull", "ollama/llama3.2")
+        asked = [request.path for request in fake.server.requests]
+    assert pulled.exit_code == 0
+    assert pulled.stdout == ""
+    assert asked == ["/api/pull"]
+    assert "coda ask -m ollama/llama3.2" in pulled.stderr
+
+
+def test_a_server_that_is_not_there_is_told_with_a_hint(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{dead_port()}")
+    pulled = run("pull", "ollama/llama3.2")
+    assert pulled.exit_code == 1
+    assert "hint:" in pulled.stderr
