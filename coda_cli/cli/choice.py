@@ -16,7 +16,7 @@ from coda_cli.engine.providers.choose import Choice
 from coda_cli.settings.model_spec import ModelSpec
 from coda_cli.settings.schema import Settings
 
-_TINY: Final = "; it is tiny and often wrong, so choose a larger one when you can"
+_TINY: Final = " tiny, often wrong;"
 
 
 def announce(choice: Choice, settings: Settings, *, remember: bool) -> None:
@@ -30,7 +30,7 @@ def announce(choice: Choice, settings: Settings, *, remember: bool) -> None:
     except (OSError, UnicodeDecodeError):
         pass
     tiny = _TINY if settings.providers[choice.name].type == "local" else ""
-    say(f"using {choice.name}, because {choice.why}{tiny} (-m NAME, or `coda config set default_provider NAME`)")
+    say(f"using {choice.name} ({choice.why}):{tiny or ' the default;'} another with -m NAME")
     if remember:
         try:
             paths.replace_private(file, choice.name.encode())

@@ -17,7 +17,7 @@ DEFAULT_MODEL: Final = {LLMProvider.OPENAI: "gpt-6.1-sol", LLMProvider.ANTHROPIC
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The chosen provider's name, and why, in words that end the sentence "using NAME because ..."."""
+    """The chosen provider's name, and why, in a few words."""
 
     name: str
     why: str
@@ -39,10 +39,10 @@ async def choose(config: LLMConfig) -> Choice:
             return Choice(name, "it has a key" if keyed else "it has an address of its own")
     for name, provider in config.providers.items():
         if provider.provider is LLMProvider.OLLAMA and await _runs(provider, config):
-            return Choice(name, "an Ollama with a chat model is running")
+            return Choice(name, "an Ollama is running")
     for name, provider in config.providers.items():
         if provider.provider is LLMProvider.LOCAL:
-            return Choice(name, "no key and no running Ollama was found")
+            return Choice(name, "no key, no Ollama")
     return Choice(next(iter(config.providers)), "it is the only one configured")
 
 
