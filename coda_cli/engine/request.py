@@ -11,6 +11,9 @@ from coda_cli.engine.core.messages import AudioPart, FilePart, ImagePart, LLMMes
 from coda_cli.engine.core.ports import ProviderRequest
 from coda_cli.engine.core.profiles import SAMPLING, ModelProfile
 
+TINY_MAX_TOKENS: Final = 1024
+"""Where a model under a billion parameters is cut: it may repeat itself until its window is full, for minutes."""
+
 BRIEF_SYSTEM_PROMPT: Final = "You are a helpful assistant."
 _AUDIO_TYPES: Final = ("audio/wav", "audio/mpeg")
 
@@ -39,6 +42,7 @@ def build(
     merged = {**sampling(config), **config.extra_params, **options}
     if profile.tiny:
         merged.setdefault("temperature", 0.0)
+        merged.setdefault("max_tokens", TINY_MAX_TOKENS)
     kept = {name: value for name, value in merged.items() if name not in untaken}
     dropped = sorted(untaken & options.keys())
     prompt = system_prompt or (BRIEF_SYSTEM_PROMPT if profile.tiny else None)

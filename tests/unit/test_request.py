@@ -11,7 +11,7 @@ from coda_cli.engine.core.errors import LLMUnsupportedError
 from coda_cli.engine.core.messages import AudioPart, FilePart, ImagePart, MediaPart, assistant, system, user
 from coda_cli.engine.core.ports import ProviderRequest
 from coda_cli.engine.core.profiles import ModelProfile, profile_for
-from coda_cli.engine.request import BRIEF_SYSTEM_PROMPT, build
+from coda_cli.engine.request import BRIEF_SYSTEM_PROMPT, TINY_MAX_TOKENS, build
 
 GPT = profile_for("openai", "gpt-6.1-sol")
 OLD = profile_for("openai", "gpt-4o")
@@ -77,12 +77,12 @@ def test_what_only_the_configuration_sets_is_left_out_quietly() -> None:
 
 def test_a_tiny_model_is_greedy_and_has_a_brief_system_prompt_unless_told_otherwise() -> None:
     request, _ = made(TINY)
-    assert request.options == {"temperature": 0.0}
+    assert request.options == {"temperature": 0.0, "max_tokens": TINY_MAX_TOKENS}
     assert [message.content for message in request.messages] == [BRIEF_SYSTEM_PROMPT, "hi"]
     request, _ = made(TINY, config(temperature=0.7), prompt="Be a pirate.")
-    assert request.options == {"temperature": 0.7}
+    assert request.options == {"temperature": 0.7, "max_tokens": TINY_MAX_TOKENS}
     assert [message.content for message in request.messages] == ["Be a pirate.", "hi"]
-    assert made(TINY, temperature=0.9)[0].options == {"temperature": 0.9}
+    assert made(TINY, temperature=0.9, max_tokens=9)[0].options == {"temperature": 0.9, "max_tokens": 9}
 
 
 @pytest.mark.parametrize("prompt", [None, ""])
