@@ -113,6 +113,13 @@ def test_definitions_of_finished_blocks_are_kept_and_the_first_wins() -> None:
     assert splitter.references == {"A": {"title": "", "href": "/one"}, "B": {"title": "T", "href": "/b"}}
 
 
+def test_a_definition_right_before_a_fence_is_kept_when_the_fence_closes_later() -> None:
+    splitter = BlockSplitter()
+    assert splitter.feed("- a\n\n[r]: /u\n```\n") == ["- a\n\n"]
+    assert splitter.feed("```\n") == ["[r]: /u\n```\n```\n"]
+    assert splitter.references == {"R": {"title": "", "href": "/u"}}
+
+
 @pytest.mark.parametrize(
     "line",
     ["- item **x** `y`\n", "| a | b | c |\n", "a | b | c\n", "> quoted\n", "    code\n", "words and words\n", "1. a\n"],

@@ -243,7 +243,10 @@ class BlockSplitter:
                 open_token = token
             else:
                 cuts.append(end)
-        self._collect(found, cuts[-1] if cuts else 0)
+        settled = cuts[-1] if cuts else 0
+        if open_token and open_token.map and open_token.type == "fence":
+            settled = open_token.map[0]  # no later line changes what stands before a fence, and none parses it again
+        self._collect(found, settled)
         self._kind = open_token.type if open_token else ""
         self._markup = open_token.markup if open_token else ""
         if open_token and open_token.map and open_token.type == "fence":
