@@ -1,8 +1,9 @@
-"""Deltas -> a message, for every vendor."""
+"""Deltas -> a message, for every vendor; and the pieces of a message -> its parts."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -144,3 +145,22 @@ class Accumulator:
             else:
                 out.append(calls[int(kind.removeprefix("call "))])
         return out
+
+
+def joined(parts: Iterable[Part]) -> list[Part]:
+    """*parts* with neighbouring texts joined, and neighbouring reasoning up to what closes a block of it."""
+    out: list[Part] = []
+    texts: list[str] = []
+    last: Part | None = None
+    for part in [*parts, None]:
+        same = part is not None and last is not None and type(part) is type(last)
+        closed = isinstance(last, ReasoningPart) and bool(last.signature or last.data)
+        if last is not None and isinstance(last, TextPart | ReasoningPart) and not (same and not closed):
+            out.append(last.model_copy(update={"text": "".join(texts)}))
+            texts = []
+        elif last is not None and not isinstance(last, TextPart | ReasoningPart):
+            out.append(last)
+        if isinstance(part, TextPart | ReasoningPart):
+            texts.append(part.text)
+        last = part
+    return out

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from coda_cli.engine.accumulate import joined
 from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.core.messages import Part, ReasoningPart, TextPart
 from coda_cli.engine.core.ports import Clock
@@ -47,22 +48,3 @@ class Checkpoints:
         """Wait for the checkpoint that is being written."""
         if self._task is not None:
             await self._task
-
-
-def joined(parts: Sequence[Part]) -> list[Part]:
-    """*parts* with neighbouring texts joined, and neighbouring reasoning up to what closes a block of it."""
-    out: list[Part] = []
-    texts: list[str] = []
-    last: Part | None = None
-    for part in [*parts, None]:
-        same = part is not None and last is not None and type(part) is type(last)
-        closed = isinstance(last, ReasoningPart) and bool(last.signature or last.data)
-        if last is not None and isinstance(last, TextPart | ReasoningPart) and not (same and not closed):
-            out.append(last.model_copy(update={"text": "".join(texts)}))
-            texts = []
-        elif last is not None and not isinstance(last, TextPart | ReasoningPart):
-            out.append(last)
-        if isinstance(part, TextPart | ReasoningPart):
-            texts.append(part.text)
-        last = part
-    return out

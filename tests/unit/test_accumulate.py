@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from coda_cli.engine.accumulate import Accumulator, SurrogateJoiner
+from coda_cli.engine.accumulate import Accumulator, SurrogateJoiner, joined
 from coda_cli.engine.core.events import Finished, ProviderEvent, ReasoningDelta, TextDelta, ToolCallDelta, Usage
-from coda_cli.engine.core.messages import ReasoningPart, TextPart, ToolCallPart
+from coda_cli.engine.core.messages import Part, ReasoningPart, TextPart, ToolCallPart
 from coda_cli.engine.core.usage import FinishReason, TokenUsage
 
 
@@ -209,3 +209,25 @@ def test_halves_in_a_call_do_not_make_a_message_that_cannot_be_kept() -> None:
     (call,) = accumulator.tool_calls()
     call.arguments.encode("utf-8")
     assert call.arguments == '{"a": "\U0001f600"}'
+
+
+def test_neighbours_of_a_kind_are_joined_up_to_what_closes_a_block() -> None:
+    call = ToolCallPart(id="c", name="f", arguments="{}")
+    parts: list[Part] = [
+        ReasoningPart(text="a"),
+        ReasoningPart(text="b", signature="s"),
+        ReasoningPart(text="c"),
+        TextPart(text="d"),
+        TextPart(text="e"),
+        call,
+        call,
+        TextPart(text="f"),
+    ]
+    closed = ReasoningPart(text="ab", signature="s")
+    assert joined(parts) == [closed, ReasoningPart(text="c"), TextPart(text="de"), call, call, TextPart(text="f")]
+
+
+@given(st.lists(st.sampled_from([thought("a"), thought("b", signature="s"), TextPart(text="c")]), max_size=8))
+def test_however_often_pieces_are_joined_the_message_is_the_same(parts: list[Part]) -> None:
+    for cut in range(len(parts) + 1):
+        assert joined([*joined(parts[:cut]), *parts[cut:]]) == joined(parts)

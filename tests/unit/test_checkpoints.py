@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from coda_cli import LLMConfig, LLMManager, Reply, ScriptedProvider
-from coda_cli.engine.checkpoints import Checkpoints, joined
+from coda_cli.engine.checkpoints import Checkpoints
 from coda_cli.engine.conversations.memory import MemoryStore
 from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.core.messages import LLMMessage, Part, ReasoningPart, TextPart
@@ -69,18 +69,6 @@ async def test_a_checkpoint_that_fails_does_not_stop_the_answer() -> None:
         await asyncio.sleep(0)
     await checkpoints.stop()
     assert checkpoints.failed is not None
-
-
-def test_neighbours_of_a_kind_are_joined_up_to_what_closes_a_block() -> None:
-    parts: list[Part] = [
-        ReasoningPart(text="a"),
-        ReasoningPart(text="b", signature="s"),
-        ReasoningPart(text="c"),
-        TextPart(text="d"),
-        TextPart(text="e"),
-    ]
-    made = [(type(part).__name__, part.text) for part in joined(parts) if isinstance(part, TextPart | ReasoningPart)]
-    assert made == [("ReasoningPart", "ab"), ("ReasoningPart", "c"), ("TextPart", "de")]
 
 
 async def test_two_answers_of_one_conversation_are_branches_below_their_questions() -> None:

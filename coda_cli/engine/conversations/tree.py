@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from coda_cli.engine.accumulate import joined
 from coda_cli.engine.conversations.journal import Record
-from coda_cli.engine.core.messages import LLMMessage, MessageRole, Part, ReasoningPart, TextPart
+from coda_cli.engine.core.messages import LLMMessage, MessageRole, Part, TextPart
 
 _OPEN: Final = "interrupted"
 _PART: Final[TypeAdapter[Part]] = TypeAdapter(Part)
@@ -272,20 +273,6 @@ def message_record(message: LLMMessage, parent: str | None) -> Record:
     if rest:
         record["metadata"] = rest
     return record
-
-
-def joined(parts: Iterable[Part]) -> list[Part]:
-    """*parts* with neighbouring texts (and neighbouring unsigned reasoning) joined, as checkpoints cut them."""
-    out: list[Part] = []
-    for part in parts:
-        last = out[-1] if out else None
-        if isinstance(part, TextPart) and isinstance(last, TextPart):
-            out[-1] = TextPart(text=last.text + part.text)
-        elif isinstance(part, ReasoningPart) and isinstance(last, ReasoningPart) and not (last.signature or last.data):
-            out[-1] = part.model_copy(update={"text": last.text + part.text})
-        else:
-            out.append(part)
-    return out
 
 
 def _short(exc: Exception) -> str:
