@@ -6,14 +6,17 @@ import asyncio
 import shutil
 import sys
 import textwrap
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coda_cli.cli.model_cache import complete_provider, remember_models
+from coda_cli.cli.model_cache import cached_models, complete_provider, remember_models
 from coda_cli.cli.output import EXIT_AUTH, EXIT_FAILURE, EXIT_OK, put, put_json, style
 from coda_cli.engine.core.errors import LLMError, UsageError
 from coda_cli.engine.rendering.sanitize import sanitize
+
+if TYPE_CHECKING:
+    from coda_cli.engine.manager import LLMManager
 
 app = typer.Typer(
     help="What answers, what does not, and why.",
@@ -28,7 +31,7 @@ Offline = Annotated[bool, typer.Option("--offline", help="Make no connection bey
 
 @app.command(epilog="Example: coda providers status --json | jq '.[] | select(.available)'")
 def status(json: Json = False, offline: Offline = False) -> None:
-    """Ask every provider whether it answers; exit 0 if the default one does."""
+    """Ask every provider whether it answers and has its model; exit 0 if the default one does."""
     rows = asyncio.run(_status(offline or None))
     if json:
         put_json(rows)
@@ -113,17 +116,22 @@ async def _status(offline: bool | None) -> list[dict[str, Any]]:
     totals = wired.log.totals()
     async with wired.manager as manager:
         names = await manager.list_providers()
-        named = parse_spec(None, settings).provider
-        default, *answers = await asyncio.gather(
-            _default(manager), *(manager.get_provider_status(name) for name in names)
-        )
+        named, model = parse_spec(None, settings, cached_models())
+        choosing = asyncio.ensure_future(_default(manager, named))
+
+        async def ask(name: str) -> dict[str, Any]:
+            # the default may be asked for another model than its own (`model`, CODA_MODEL)
+            its_own = model is None or name != await choosing
+            return await manager.get_provider_status(name, model=None if its_own else model)
+
+        default, *answers = await asyncio.gather(choosing, *map(ask, names))
     rows = []
     for name, answer in zip(names, answers, strict=True):
         so_far = totals.get(name)
         rows.append(
             {
                 "provider": name,
-                "default": name == (named or default),
+                "default": name == default,
                 "kind": answer["kind"],
                 "model": answer["model"],
                 "available": answer["available"],
@@ -140,12 +148,14 @@ async def _status(offline: bool | None) -> list[dict[str, Any]]:
     return rows
 
 
-async def _default(manager: Any) -> str | None:
+async def _default(manager: LLMManager, named: str | None) -> str | None:
+    if named is not None:
+        return named
     try:
         choice = await manager.default_choice()
     except LLMError:
         return None
-    return str(choice.name)
+    return choice.name
 
 
 def _put_rows(rows: list[dict[str, Any]]) -> None:
@@ -165,7 +175,9 @@ def _put_rows(rows: list[dict[str, Any]]) -> None:
         star = "*" if row["default"] else " "
         name = style(sanitize(f"{row['provider']:<{width}}"), "1", sys.stdout)
         print(f"{style(f'{mark:<6}', code, sys.stdout)} {star} {name}  {sanitize(' · '.join(facts))}")
-        if not good and not keyless:
+        if good and row["reason"]:
+            _put_below(f"warning: {row['reason']}", width)
+        elif not good and not keyless:
             _put_below(row["reason"], width)
         if not good and row["hint"]:
             _put_below(f"hint: {row['hint']}", width)

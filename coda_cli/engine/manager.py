@@ -232,23 +232,23 @@ class LLMManager:
             conceal(exc, chosen.secrets())
             raise
 
-    async def get_provider_status(self, provider: str) -> dict[str, Any]:
-        """Whether *provider* answers, and what this process has asked of it.
+    async def get_provider_status(self, provider: str, *, model: str | None = None) -> dict[str, Any]:
+        """Whether *provider* answers and has *model* (default: its own), and what this process has asked of it.
 
-        Keys: `provider`, `kind`, `model`, `available`, `reason` and `hint` (None when available), `latency` (seconds),
-        `request_count`, `total_tokens`, `total_cost` (USD), `error_count`.
+        Keys: `provider`, `kind`, `model`, `available`, `reason` (when available: a doubt about the model, or None),
+        `hint`, `latency` (seconds), `request_count`, `total_tokens`, `total_cost` (USD), `error_count`.
         """
         stats = self._stats.get(provider, ProviderStats())
         started = self.clock.monotonic()
         config: ProviderConfig | None = None
-        model, failure = "", None
+        shown, doubt, failure = model or "", None, None
         try:
             instance = self.provider(provider)
             config = instance.config
-            model = config.model
+            shown = model or config.model
             async with asyncio.timeout(config.connect_timeout + 1):
-                await instance.check()
-                model = await instance.resolve_model()
+                doubt = await (instance.check(model) if model else instance.check())
+                shown = model or await instance.resolve_model()
         except LLMError as exc:
             failure = conceal(exc, self._providers[provider].secrets() if provider in self._providers else ())
         except TimeoutError:
@@ -257,9 +257,9 @@ class LLMManager:
         return {
             "provider": provider,
             "kind": (config.provider if config else LLMProvider.CUSTOM).value,
-            "model": model,
+            "model": shown,
             "available": failure is None,
-            "reason": failure.message if failure else None,
+            "reason": failure.message if failure else doubt,
             "hint": failure.hint if failure else None,
             "error": type(failure).__name__ if failure else None,
             "latency": self.clock.monotonic() - started,

@@ -114,6 +114,33 @@ def test_status_asks_all_hosts_at_once(coda: Program) -> None:
         child.communicate(timeout=60)
 
 
+def test_status_looks_the_model_up_where_the_host_tells_what_it_has(coda: Program) -> None:
+    with ThreadedServer(FakeVendor("ollama")) as ollama, ThreadedServer(FakeVendor("openai")) as server:
+        coda.config(
+            'default_provider = "mine"\n'
+            f'[providers.mine]\ntype = "ollama"\nmodel = "fake-model"\napi_base = "{ollama.url}"\n'
+            f'[providers.other]\ntype = "openai"\nmodel = "fake-modell"\napi_base = "{server.url}/v1"\n'
+        )
+        good = coda.run("providers", "status", "--json")
+        lacking, shown, doubtful = (
+            coda.run("providers", "status", *flags, env={"CODA_MODEL": model})
+            for flags, model in ((["--json"], "mine/nope:7b"), ([], "nope:7b"), ([], "other"))
+        )
+        asked = [request.path for fake in (ollama, server) for request in fake.server.requests]
+    assert asked == ["/api/tags"] * 4 + ["/v1/models"] * 4
+    rows = {row["provider"]: row for row in good.json}
+    assert good.code == 0
+    assert (rows["mine"]["reason"], rows["other"]["available"]) == (None, True)
+    assert "fake-modell" in rows["other"]["reason"]
+    row = next(row for row in lacking.json if row["provider"] == "mine")
+    assert (lacking.code, row["model"], row["hint"]) == (1, "nope:7b", "ollama pull nope:7b")
+    assert shown.code == 1
+    assert "ollama pull nope:7b" in shown.text
+    assert doubtful.code == 0
+    assert "warning:" in doubtful.text
+    assert "ollama pull" not in doubtful.text
+
+
 def test_status_in_a_terminal(coda: Program) -> None:
     with ThreadedServer(FakeVendor("openai")) as fake, SilentPort() as silent:
         coda.config(f'default_provider = "good"\n{hosts(fake.url, dead_port(), silent.url)}')

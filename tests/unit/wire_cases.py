@@ -334,8 +334,9 @@ class CannedProvider:
         """The default profile."""
         return ModelProfile()
 
-    async def check(self) -> None:
+    async def check(self, model: str = "") -> str | None:
         """It always answers."""
+        return None
 
     async def aclose(self) -> None:
         """Nothing to give back."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from coda_cli.engine.core.config import ProviderConfig
+from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.core.events import ProviderEvent
 from coda_cli.engine.core.messages import LLMMessage, Part
 from coda_cli.engine.core.profiles import ModelProfile
@@ -73,8 +74,11 @@ class Provider(Protocol):
         """What *model* can do."""
         ...
 
-    async def check(self) -> None:
-        """Return if the provider answers; raise LLMError with a hint if not."""
+    async def check(self, model: str = "") -> str | None:
+        """Return if the provider answers and has *model* (default: the configured one); raise LLMError if not.
+
+        Returns a doubt for a person where the model is not in a list that may be incomplete, else None.
+        """
         ...
 
     def secrets(self) -> tuple[str, ...]:
@@ -105,6 +109,14 @@ class ConversationStore(Protocol):
 
     async def messages(self, conversation_id: str, to: str | None = None) -> list[LLMMessage]:
         """The branch that ends at *to* (default: the newest), first to last. Raises KeyError for an unknown one."""
+        ...
+
+    def unsaved(self, conversation_id: str) -> CodaError | None:
+        """Why what was said lately in the conversation is in memory only; None when all of it is kept."""
+        ...
+
+    async def flush(self) -> None:
+        """Try once more to keep what could not be kept."""
         ...
 
 

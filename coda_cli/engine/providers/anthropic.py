@@ -18,6 +18,7 @@ from coda_cli.engine.providers.base import BaseLLMProvider
 from coda_cli.engine.providers.choose import DEFAULT_MODEL
 from coda_cli.engine.providers.endpoints import Endpoint, check_headers, custom_headers, endpoint
 from coda_cli.engine.providers.http import LeanTransport, Transport, new_client, timeouts
+from coda_cli.engine.providers.lookup import doubt, if_it_lists
 from coda_cli.engine.providers.parts import count
 from coda_cli.engine.providers.stainless import SDK, SDKTransport
 from coda_cli.engine.providers.wire import JSON, events
@@ -90,7 +91,7 @@ class AnthropicProvider(BaseLLMProvider):
         after = ""
         while True:
             page = await self._models_page(_PAGE, after)
-            found += [_model(entry) for entry in page.get("data") or () if isinstance(entry, dict) and "id" in entry]
+            found += _models(page)
             last = str(page.get("last_id") or "")
             if not page.get("has_more") or last in ("", after):
                 return found
@@ -113,14 +114,26 @@ class AnthropicProvider(BaseLLMProvider):
             return default
         return default if default in listed or not listed else listed[0]
 
-    async def check(self) -> None:
-        """Return if the server answers; raise LLMError with a hint if not."""
-        await self._models_page(1)
+    async def check(self, model: str = "") -> str | None:
+        """Return if the server answers; raise LLMError with a hint if not. May return a doubt about *model*."""
+        listing = self._models_page(_PAGE)
+        page = await (if_it_lists(listing) if endpoint(self.config).own else listing)
+        wanted = model or self.config.model
+        if not wanted:
+            return None
+        if page is None:
+            return doubt(wanted, None)
+        unsure = doubt(wanted, [found.id for found in _models(page)])
+        return None if page.get("has_more") else unsure
 
     async def aclose(self) -> None:
         """Close all connections."""
         if self._transport is not None:
             await self._transport.aclose()
+
+
+def _models(page: JSON) -> list[ModelInfo]:
+    return [_model(entry) for entry in page.get("data") or () if isinstance(entry, dict) and "id" in entry]
 
 
 def _model(entry: JSON) -> ModelInfo:

@@ -92,9 +92,10 @@ class BaseLLMProvider(ABC):
         """The options in force: the provider's configured ones, then the request's."""
         return {**sampling(self.config), **self.config.extra_params, **request.options}
 
-    async def check(self) -> None:
-        """Return if the provider answers; raise LLMError with a hint if not."""
+    async def check(self, model: str = "") -> str | None:
+        """Return if the provider answers; raise LLMError with a hint if not. May return a doubt about *model*."""
         await self.list_models()
+        return None
 
     def secrets(self) -> tuple[str, ...]:
         """Texts that must not be shown: keys, and what an address carries beside host and path."""

@@ -29,6 +29,7 @@ from coda_cli.engine.core.profiles import Dialect, ModelProfile, profile_for
 from coda_cli.engine.providers.base import BaseLLMProvider
 from coda_cli.engine.providers.endpoints import Endpoint, endpoint, loopback
 from coda_cli.engine.providers.http import LeanTransport
+from coda_cli.engine.providers.lookup import doubt, missing
 from coda_cli.engine.providers.ollama_chat import ChatMapping, chat_body
 from coda_cli.engine.providers.status import error_fields, from_event, from_status
 from coda_cli.engine.providers.wire import NDJSONDecoder, events
@@ -212,9 +213,17 @@ class OllamaProvider(BaseLLMProvider):
         self._default = fallback
         return fallback
 
-    async def check(self) -> None:
-        """Return if the server answers; raise LLMError with a hint if not."""
-        await self.list_models()
+    async def check(self, model: str = "") -> str | None:
+        """Return if the server answers and has *model* on its disk; raise LLMError with a hint if not."""
+        listed = [found.id for found in await self.list_models()]
+        wanted = model or self.config.model
+        if not wanted or _full_name(wanted) in map(_full_name, listed):
+            return None
+        if wanted.endswith("cloud"):  # runs on Ollama's own machines, and newer servers need no pull for it
+            return doubt(wanted, listed)
+        error = missing(wanted, listed)
+        error.hint = f"ollama pull {wanted}"
+        raise error
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -244,6 +253,12 @@ class OllamaProvider(BaseLLMProvider):
                 named = "check `api_base`" if self.config.api_base else "set OLLAMA_HOST"
                 error.hint = f"start it with `ollama serve`, or {named}"
             raise
+
+
+def _full_name(model: str) -> str:
+    """*model* with what Ollama takes for granted: case does not count, the tag is `latest`, the library is its own."""
+    name = model.lower().removeprefix("registry.ollama.ai/").removeprefix("library/")
+    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
 def _window(facts: Any) -> int | None:

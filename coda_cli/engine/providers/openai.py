@@ -16,11 +16,12 @@ from coda_cli.engine.providers.base import BaseLLMProvider
 from coda_cli.engine.providers.choose import DEFAULT_MODEL
 from coda_cli.engine.providers.endpoints import Endpoint, check_headers, custom_headers, endpoint, has_own_address
 from coda_cli.engine.providers.http import LeanTransport, Transport, new_client, timeouts
+from coda_cli.engine.providers.lookup import doubt, if_it_lists, missing
 from coda_cli.engine.providers.openai_chat import ChatMapping, chat_body
 from coda_cli.engine.providers.openai_responses import ResponsesMapping, responses_body
 from coda_cli.engine.providers.parts import model_list
 from coda_cli.engine.providers.stainless import SDK, SDKTransport
-from coda_cli.engine.providers.wire import StreamMapping, events
+from coda_cli.engine.providers.wire import JSON, StreamMapping, events
 
 
 class OpenAIProvider(BaseLLMProvider):
@@ -85,6 +86,18 @@ class OpenAIProvider(BaseLLMProvider):
         """The server's models, by id."""
         return model_list(await self._connection().get("/models"))
 
+    async def check(self, model: str = "") -> str | None:
+        """Return if the server answers; raise LLMError with a hint if not, or if it surely lacks *model*."""
+        listing = self._connection().get("/models")
+        page = await (if_it_lists(listing) if has_own_address(self.config) else listing)
+        wanted = model or self.config.model
+        names = None if page is None else [listed.id for listed in model_list(page)]
+        if not wanted:
+            return None
+        if page is not None and names and wanted not in names and _by_vllm(page):
+            raise missing(wanted, names)
+        return doubt(wanted, names)
+
     async def resolve_model(self) -> str:
         """The configured model; else the vendor's default, or the first one of a compatible server."""
         if self.config.model:
@@ -100,6 +113,11 @@ class OpenAIProvider(BaseLLMProvider):
         """Close all connections."""
         if self._transport is not None:
             await self._transport.aclose()
+
+
+def _by_vllm(page: JSON) -> bool:
+    """Whether a list of models is vLLM's, which names all that it serves and refuses any other."""
+    return all(entry.get("owned_by") == "vllm" for entry in page["data"])
 
 
 def _headers(config: ProviderConfig, key: str) -> dict[str, str]:

@@ -92,9 +92,10 @@ class LocalProvider(BaseLLMProvider):
         """The built-in model and everything that was pulled."""
         return await in_background(self._list, "list-models")
 
-    async def check(self) -> None:
-        """Return if the configured model is here, or can be fetched, and its engine is installed."""
-        await in_background(self._check, "check-model")
+    async def check(self, model: str = "") -> str | None:
+        """Return if *model* (default: the configured one) is here, or can be fetched, and its engine is installed."""
+        await in_background(partial(self._check, model or self.config.model), "check-model")
+        return None
 
     async def stream(self, request: ProviderRequest) -> AsyncGenerator[ProviderEvent, None]:
         """One attempt at an answer; loads the model first if need be."""
@@ -172,8 +173,8 @@ class LocalProvider(BaseLLMProvider):
             out.append(ModelInfo(model.name, self.profile(model.name).context_window, size=model.size))
         return out
 
-    def _check(self) -> None:
-        where = library.locate(self.config.model)
+    def _check(self, model: str) -> None:
+        where = library.locate(model)
         if where.kind == "safetensors":
             check_libraries()
             check_folder(where.path)
