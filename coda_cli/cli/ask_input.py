@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from coda_cli.cli.attachments import printable, read_media, read_stdin, read_texts
+from coda_cli.cli.attachments import printable, read_media, read_stdin, read_text, read_texts
 from coda_cli.cli.output import stdin_is_readable
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.messages import MediaPart
@@ -89,7 +89,7 @@ def gather(asked: Asked, deadline: float | None) -> Question:
     """Read everything that *asked* names. Raises UsageError, ConfigError, and LLMTimeoutError past *deadline*."""
     options = dict(pair(printable(text), "-o", json_values=True) for text in asked.options)
     params = {name: str(value) for name, value in (pair(printable(text), "-p") for text in asked.params)}
-    schema = read_schema(asked.schema)
+    schema = read_schema(asked.schema, deadline)
     takes_stdin = "-" in asked.files or "-" in asked.attachments
     piped = read_stdin(deadline) if asked.stdin and not takes_stdin and stdin_is_readable() else ""
     words = printable(" ".join(asked.words))
@@ -108,7 +108,7 @@ def gather(asked: Asked, deadline: float | None) -> Question:
         models = models or ([rendered.model] if rendered.model else [])
         options = {**rendered.options, **options}
         if schema is None and rendered.schema is not None:
-            schema = read_schema(rendered.schema) if isinstance(rendered.schema, str) else rendered.schema
+            schema = read_schema(rendered.schema, deadline) if isinstance(rendered.schema, str) else rendered.schema
     elif params:
         raise UsageError("-p fills in a template's variables", hint="name the template with -t")
     check_options(options)
@@ -140,19 +140,19 @@ def pair(text: str, flag: str, *, json_values: bool = False) -> tuple[str, Any]:
     return key.strip(), value
 
 
-def read_schema(text: str | None) -> Mapping[str, Any] | None:
-    """A JSON Schema given as JSON text or as the name of a file. Raises UsageError."""
+def read_schema(text: str | None, deadline: float | None = None) -> Mapping[str, Any] | None:
+    """A JSON Schema given as JSON text or as the name of a file. Raises UsageError, and LLMTimeoutError."""
     if text is None:
         return None
-    inline = text.lstrip().startswith("{")
     source = printable(text)
-    if not inline:
+    if text == "-":
+        raise UsageError("the schema can't come from stdin", hint="name it otherwise, as in --schema <(command)")
+    if not text.lstrip().startswith("{"):
         try:
-            source = Path(os.path.expanduser(text)).read_text("utf-8")  # noqa: PTH111 - Path.expanduser raises for an unknown user
-        except (OSError, UnicodeDecodeError) as exc:
-            raise UsageError(
-                f"can't read the schema {text}: {exc}", hint="give JSON text or the path of a file"
-            ) from exc
+            path = os.path.expanduser(text)  # noqa: PTH111 - Path.expanduser raises for an unknown user
+            source = read_text(path, "a schema", deadline)
+        except UsageError as exc:
+            raise UsageError(f"the schema: {exc.message}", hint="give JSON text or the path of a file") from exc
     try:
         value = json.loads(source)
     except (ValueError, RecursionError) as exc:

@@ -65,6 +65,15 @@ def read_stdin(deadline: float | None) -> str:
     return text
 
 
+def read_text(name: str, what: str, deadline: float | None = None) -> str:
+    """The text of the file *name*, which is *what* ("a schema"). Raises UsageError and LLMTimeoutError."""
+    data = _read(name, MAX_TEXT_BYTES, what, deadline)
+    text = decode(data)
+    if text is None:
+        raise UsageError(f"{name} is not a text file", hint=_binary_hint(data))
+    return text
+
+
 def read_texts(names: Sequence[str], deadline: float | None = None) -> str:
     """The text of all files and folders *names*, each under its name. Raises UsageError and LLMTimeoutError."""
     out: list[str] = []

@@ -84,6 +84,33 @@ def test_a_silent_stdin_ends_with_the_deadline(coda: Program) -> None:
             finish(child)
 
 
+@pytest.mark.parametrize("flag", ["-f", "-a", "--schema"])
+def test_a_silent_fifo_is_told_and_ends_with_the_deadline(coda: Program, flag: str) -> None:
+    coda.scripted("never")
+    fifo = coda.folder / "fifo"
+    os.mkfifo(fifo)
+    # without a deadline it waits, and says so; with one it ends
+    waits, ends = (coda.start("ask", "hi", flag, str(fifo), *more) for more in ([], ["--timeout", "1"]))
+    try:
+        assert b"--timeout" in read_until(ends.stderr, b"--timeout")
+        assert ends.wait(timeout=GUARD) == 1
+        assert str(fifo).encode() in read_until(waits.stderr, b"\n")
+    finally:
+        for child in (waits, ends):
+            child.kill()
+            finish(child)
+
+
+def test_a_schema_comes_through_a_fifo(coda: Program) -> None:
+    with ThreadedServer(FakeVendor("openai", answer='{"n": 1}')) as fake:
+        coda.served_by(fake.url)
+        ran = coda.run("ask", "hi", prefix=["bash", "-c", '"$@" --schema <(printf \'{"type": "object"}\')', "bash"])
+        stdin = coda.run("ask", "hi", "--schema", "-", stdin=b'{"type": "object"}')
+        assert fake.server.asked[0].get("response_format", "json_schema", "schema", "type") == "object"
+    assert (ran.code, ran.text) == (0, '{"n": 1}\n'), ran.error
+    assert stdin.code == 2
+
+
 def test_a_silent_stdin_named_as_a_file_is_told_too(coda: Program) -> None:
     coda.scripted("the answer")
     child = coda.start("ask", "-f", "-", "hi", stdin=subprocess.PIPE)
