@@ -338,6 +338,10 @@ class CannedProvider:
         """It always answers."""
         return None
 
+    async def count_tokens(self, request: ProviderRequest) -> int | None:
+        """It cannot."""
+        return None
+
     async def aclose(self) -> None:
         """Nothing to give back."""
 

@@ -5,9 +5,10 @@ usage, then exactly one `Finished`. A stream that ends without `Finished` was cu
 
 `Event` is what front ends, programs and logs see. It is frozen and JSON-able (`to_json()`); every event has `type`,
 `seq` (from 0, without gaps, per generation), `time` (Unix seconds) and `conversation_id`. Order within a generation:
-`conversation_created` (only for a new conversation), `response_start`, then any of `response_chunk`, `reasoning_chunk`,
-`function_calls`, `retry_scheduled`; last exactly one of `response_complete` and `response_error`, after which only an
-`analytics_update` may follow. `provider_status_change` belongs to no generation.
+`conversation_created` (only for a new conversation), `response_start`, then `context_compacted` and `context_trimmed`
+where the context had to shrink, then any of `response_chunk`, `reasoning_chunk`, `function_calls`, `retry_scheduled`;
+last exactly one of `response_complete` and `response_error`, after which only an `analytics_update` may follow.
+`provider_status_change` belongs to no generation.
 """
 
 from __future__ import annotations
@@ -191,6 +192,39 @@ class AnalyticsUpdate(_Event):
     total_cost: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextCompacted(_Event):
+    """Older messages were summarised: from now on `text` is sent in place of the messages `covers`.
+
+    `reason` is the limit that was reached: "summarize_threshold", "max_messages", "max_tokens_per_conversation" or
+    "context_window"; "request" where a person asked for it. `tokens_before` and `tokens_after` are what the
+    conversation takes in the request (estimates).
+    """
+
+    type: ClassVar[str] = "context_compacted"
+    summary_id: str
+    covers: list[str]
+    text: str
+    reason: str
+    tokens_before: int
+    tokens_after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextTrimmed(_Event):
+    """The messages `trimmed` are left out of this request; they stay in the conversation.
+
+    `reason` is the limit that was reached, as in `ContextCompacted`. `failure` says why they were not summarised
+    instead, None where summarising is off. `tokens` is what the rest of the conversation takes (an estimate).
+    """
+
+    type: ClassVar[str] = "context_trimmed"
+    trimmed: list[str]
+    reason: str
+    tokens: int
+    failure: str | None = None
+
+
 Event = (
     ConversationCreated
     | ResponseStart
@@ -202,5 +236,7 @@ Event = (
     | ResponseError
     | ProviderStatusChange
     | AnalyticsUpdate
+    | ContextCompacted
+    | ContextTrimmed
 )
 FINAL_EVENTS = (ResponseComplete, ResponseError)

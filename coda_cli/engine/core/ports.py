@@ -81,6 +81,13 @@ class Provider(Protocol):
         """
         ...
 
+    async def count_tokens(self, request: ProviderRequest) -> int | None:
+        """The exact number of tokens of *request*'s prompt, where that is known on this machine at once; else None.
+
+        Never asks the network, never loads a model, never raises LLMError.
+        """
+        ...
+
     def secrets(self) -> tuple[str, ...]:
         """Texts that must not be shown: keys, and what an address carries beside host and path."""
         ...
@@ -135,6 +142,26 @@ class UsageRecord:
     retries: int
     status: str
     error: str | None
+
+
+class TokenCounter(Protocol):
+    """How many tokens things take with one model, estimated without asking anybody."""
+
+    def message(self, message: LLMMessage) -> int:
+        """Tokens of *message*, the marks around it included."""
+        ...
+
+    def request(self, request: ProviderRequest) -> int:
+        """Tokens of the whole prompt: system messages, tools and schema included."""
+        ...
+
+
+class Summarizer(Protocol):
+    """A model that is asked for one text beside the conversation: nothing of it is kept or shown."""
+
+    async def ask(self, messages: Sequence[LLMMessage], max_tokens: int) -> str:
+        """The text of the answer, which is cut at *max_tokens*. Raises LLMError."""
+        ...
 
 
 class UsageSink(Protocol):

@@ -97,6 +97,10 @@ class BaseLLMProvider(ABC):
         await self.list_models()
         return None
 
+    async def count_tokens(self, request: ProviderRequest) -> int | None:
+        """The exact number of tokens of *request*'s prompt; here None: only the vendor could tell."""
+        return None
+
     def secrets(self) -> tuple[str, ...]:
         """Texts that must not be shown: keys, and what an address carries beside host and path."""
         return secrets_of(self.config)
