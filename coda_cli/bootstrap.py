@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig
 from coda_cli.engine.manager import LLMManager
 from coda_cli.engine.usage.log import UsageLog
@@ -21,6 +22,7 @@ class Wired:
     settings: Settings
     log: UsageLog
     key_sources: Mapping[str, str]
+    conversations: ConversationManager
 
 
 def wire(
@@ -30,13 +32,15 @@ def wire(
     choose: bool = False,
     default: str | None = None,
     log: bool = True,
+    conversations: ConversationManager | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Wired:
     """Make the manager for *settings*.
 
     *only*: look up the keys of these providers and no others (a keyring may ask the person); with *choose* also as
-    many as it takes to choose a default provider. *default* wins over the settings' default
-    provider. *log*: write the usage log. Raises ConfigError for a broken key file.
+    many as it takes to choose a default provider. *default* wins over the settings' default provider. *log*: write
+    the usage log and the conversations (*conversations* keeps them elsewhere). Raises ConfigError for a broken key
+    file.
     """
     keys: dict[str, Key | None] = {}
     for name in settings.providers if only is None else only:
@@ -63,9 +67,11 @@ def wire(
         offline=settings.offline,
     )
     usage = UsageLog()
-    manager = LLMManager(config, usage=usage if log else None)
+    if conversations is None:
+        conversations = ConversationManager() if log else ConversationManager.in_memory()
+    manager = LLMManager(config, store=conversations, usage=usage if log else None)
     sources = {name: key.source for name, key in keys.items() if key is not None}
-    return Wired(manager, settings, usage, sources)
+    return Wired(manager, settings, usage, sources, conversations)
 
 
 def _by_choice(settings: Settings) -> Iterator[str]:

@@ -21,6 +21,8 @@ Examples:
 
   coda ask -a receipt.jpg --schema '{"type":"object","properties":{"total":{"type":"number"}}}' "read it"
 
+  coda ask -c "and in one sentence?"
+
   coda ask -m openai -m anthropic "compare yourselves" --usage
 """
 
@@ -29,6 +31,13 @@ def _complete_template(incomplete: str) -> list[str]:
     from coda_cli.settings.templates import template_names
 
     return [name for name in template_names() if name.startswith(incomplete)]
+
+
+def complete_conversation(incomplete: str) -> list[str]:
+    """Ids for the shell, from the index alone."""
+    from coda_cli.engine.conversations.manager import personal_folder
+
+    return personal_folder().with_prefix(incomplete, limit=50)
 
 
 def ask(
@@ -43,6 +52,17 @@ def ask(
             autocompletion=complete_model,
         ),
     ] = None,
+    continue_: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the latest conversation.")] = False,
+    cid: Annotated[
+        str | None,
+        typer.Option(
+            "--cid",
+            metavar="ID",
+            help="Go on with this conversation (the beginning of its id will do).",
+            autocompletion=complete_conversation,
+        ),
+    ] = None,
+    fork: Annotated[bool, typer.Option("--fork", help="With -c or --cid: go on in a copy.")] = False,
     system: Annotated[str | None, typer.Option("--system", "-s", metavar="TEXT", help="System prompt.")] = None,
     file: Annotated[
         list[str] | None,
@@ -94,6 +114,9 @@ def ask(
     asked = Asked(
         words=prompt or [],
         models=model or [],
+        latest=continue_,
+        cid=cid,
+        fork=fork,
         system=system,
         files=file or [],
         attachments=attach or [],

@@ -18,7 +18,7 @@ Format = Literal["text", "json", "stream-json"]
 
 # What a request consists of has flags of its own: as an option of the model it would break the request.
 _ASK: Final = "the question is what stands on the command line, in -f or on stdin"
-_CONVERSATION: Final = "leave it out: every `coda ask` is a conversation of its own"
+_CONVERSATION: Final = "go on with a conversation by -c or --cid ID"
 _TOOLS: Final = "leave it out: `coda ask` calls no tools"
 _NO_OPTIONS: Final[Mapping[str, str]] = {
     "model": "choose the model with -m",
@@ -53,6 +53,9 @@ class Asked:
 
     words: Sequence[str] = ()
     models: Sequence[str] = ()
+    latest: bool = False
+    cid: str | None = None
+    fork: bool = False
     system: str | None = None
     files: Sequence[str] = ()
     attachments: Sequence[str] = ()

@@ -16,11 +16,20 @@ from coda_cli.cli.ask_input import Asked, Question, gather
 from coda_cli.cli.ask_output import JsonLinesSink, OutputFile, QuietSink, Sink
 from coda_cli.cli.ask_report import Printer, Result
 from coda_cli.cli.choice import announce, show_downloads
+from coda_cli.cli.loop import run_async
 from coda_cli.cli.model_cache import cached_models
 from coda_cli.cli.output import EXIT_INTERRUPTED, EXIT_OK, EXIT_PIPE, report, style, warn, write_failed
+from coda_cli.cli.resume import resume
 from coda_cli.cli.status_line import StatusLine
 from coda_cli.engine.core.errors import LLMError, LLMTimeoutError, UsageError
-from coda_cli.engine.core.events import Event, ReasoningChunk, ResponseChunk, ResponseStart, RetryScheduled
+from coda_cli.engine.core.events import (
+    ConversationUnsaved,
+    Event,
+    ReasoningChunk,
+    ResponseChunk,
+    ResponseStart,
+    RetryScheduled,
+)
 from coda_cli.engine.core.usage import Status
 from coda_cli.engine.generation import Generation
 from coda_cli.engine.rendering.sanitize import Sanitizer
@@ -42,7 +51,8 @@ def run(asked: Asked) -> int:
         raise UsageError("--output takes an answer, not events", hint="redirect stdout with > instead")
     question = gather(asked, deadline)
     file = OutputFile(asked.output) if asked.output is not None else None
-    asked_models: Sequence[str | None] = question.models or [None]
+    resumed = resume(settings, latest=asked.latest, cid=asked.cid, fork=asked.fork, log=asked.log)
+    asked_models: Sequence[str | None] = question.models or [resumed.model if resumed is not None else None]
     specs = [parse_spec(spec, settings, cached_models()) for spec in asked_models]
     for spec in specs:
         _check_prefix(spec, settings)
@@ -52,8 +62,10 @@ def run(asked: Asked) -> int:
         only=names,
         choose=settings.default_provider is None and any(spec.provider is None for spec in specs),
         log=asked.log,
+        conversations=resumed.conversations if resumed is not None else None,
     )
-    code = asyncio.run(_Asking(asked, question, specs, wired, deadline, file).run())
+    conversation_id = resumed.conversation_id if resumed is not None else None
+    code = run_async(_Asking(asked, question, specs, wired, deadline, file, conversation_id).run())
     if asked.log and wired.log.failed is not None:
         warn(f"the usage log could not be written ({wired.log.failed})")
     return code
@@ -85,8 +97,11 @@ class _Asking:
         wired: bootstrap.Wired,
         deadline: float | None,
         file: OutputFile | None,
+        conversation_id: str | None,
     ) -> None:
         self._asked = asked
+        self._conversation_id = conversation_id
+        self._question_id: str | None = None  # of the question that several models answer
         self._question = question
         self._specs = list(specs)
         self._printer = Printer(asked, question, file, stream=wired.settings.stream_responses)
@@ -159,16 +174,7 @@ class _Asking:
         return result.code if result.code == EXIT_PIPE else self._printer.one(result)
 
     async def _one(self, spec: ModelSpec, sink: Sink) -> Result:
-        question = self._question
-        generation = self._wired.manager.generate_response(
-            question.prompt,
-            provider=spec.provider,
-            model=spec.model,
-            system_prompt=question.system,
-            media=question.media,
-            schema=question.schema,
-            options=question.options,
-        )
+        generation = self._generation(spec)
         self._generations.append(generation)
         close_bar = show_downloads(self._wired.manager, spec, self._status)
         started = time.monotonic()
@@ -198,6 +204,28 @@ class _Asking:
         code = EXIT_OK if error is None else error.exit_code
         return Result(spec, response or generation.response, error, time.monotonic() - started, code)
 
+    def _generation(self, spec: ModelSpec) -> Generation:
+        manager, question = self._wired.manager, self._question
+        if self._conversation_id is not None and self._question_id is not None:
+            return manager.retry(
+                self._conversation_id,
+                self._question_id,
+                provider=spec.provider,
+                model=spec.model,
+                schema=question.schema,
+                options=question.options,
+            )
+        return manager.generate_response(
+            question.prompt,
+            conversation_id=self._conversation_id,
+            provider=spec.provider,
+            model=spec.model,
+            system_prompt=question.system,
+            media=question.media,
+            schema=question.schema,
+            options=question.options,
+        )
+
     def _show_progress(self, events: Sequence[Event], thinking: _Thinking) -> None:
         for event in events:
             match event:
@@ -209,6 +237,9 @@ class _Asking:
                 case ResponseChunk():
                     self._status.clear()
                     thinking.end()
+                case ConversationUnsaved():
+                    self._status.clear()
+                    warn(f"this conversation is not saved: {event.reason}")
                 case ReasoningChunk() if self._asked.reasoning:
                     self._status.clear()
                     thinking.add(event.delta)
@@ -217,6 +248,13 @@ class _Asking:
 
     async def _several(self) -> int:
         """All models at once; each answer is printed when it and those before it are done."""
+        question = self._question
+        self._conversation_id, self._question_id = await self._wired.manager.add_question(
+            question.prompt,
+            conversation_id=self._conversation_id,
+            media=question.media,
+            system_prompt=question.system,
+        )
         quiet = self._asked.format != "stream-json"
         tasks = [
             asyncio.ensure_future(self._one(spec, QuietSink() if quiet else JsonLinesSink())) for spec in self._specs

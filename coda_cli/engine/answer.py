@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from coda_cli.engine.checkpoints import Checkpoints
 from coda_cli.engine.conversations.history import sendable
 from coda_cli.engine.core.errors import (
+    CodaError,
     LLMAuthenticationError,
     LLMError,
     LLMIncompleteResponseError,
@@ -24,6 +25,7 @@ from coda_cli.engine.core.errors import (
 from coda_cli.engine.core.events import (
     AnalyticsUpdate,
     ConversationCreated,
+    ConversationUnsaved,
     Event,
     FunctionCalls,
     ReasoningChunk,
@@ -39,6 +41,7 @@ from coda_cli.engine.core.messages import (
     Part,
     ReasoningPart,
     TextPart,
+    new_id,
     user,
 )
 from coda_cli.engine.core.ports import Clock, ConversationStore, Provider, UsageRecord, UsageSink
@@ -55,18 +58,24 @@ Emit = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a caller asked for. `must_exist`: the conversation has to be there already."""
+    """What a caller asked for.
+
+    `must_exist`: the conversation has to be there already. `parent`: what the question stands below ("": nothing; None:
+    the newest message). `question`: one that was asked before and is to be answered again.
+    """
 
     prompt: str
     conversation_id: str
-    response_id: str
-    must_exist: bool
-    provider: str | None
-    model: str | None
-    system_prompt: str | None
-    media: Sequence[MediaPart]
-    options: Mapping[str, Any]
-    schema: Mapping[str, Any] | None
+    response_id: str = field(default_factory=lambda: new_id("resp"))
+    must_exist: bool = False
+    parent: str | None = None
+    question: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    system_prompt: str | None = None
+    media: Sequence[MediaPart] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -116,6 +125,7 @@ class Answer:
         self._dropped: list[str] = []
         self._started = host.clock.monotonic()
         self._question: str | None = None
+        self._unsaved_told = False
         self._message = LLMMessage(role=MessageRole.ASSISTANT, created=host.clock.now())
         self._checkpoints = Checkpoints(self._keep_piece, host.clock)
 
@@ -128,6 +138,9 @@ class Answer:
             await self._ask()
         except LLMError as exc:
             error = exc
+        except CodaError as exc:  # the store's
+            error = LLMError(exc.message, hint=exc.hint)
+            error.__cause__ = exc
         except Exception as exc:  # a provider of a person's own may raise anything: told, kept, and raised again below
             defect = exc
             error = LLMError(f"{type(exc).__name__}: {exc}", hint="this is a defect in the provider's code")
@@ -161,12 +174,14 @@ class Answer:
             self._publish(
                 self._stamp(ResponseStart, response_id=plan.response_id, provider=self._name, model=self._model)
             )
+        self._tell_unsaved()
+        self._message.created = self._host.clock.now()
         request, self._dropped = build(
             provider.config,
             provider.profile(self._model),
             self._model,
             sendable(messages),
-            system_prompt=plan.system_prompt,
+            system_prompt=plan.system_prompt if plan.system_prompt is not None else _last_system_prompt(messages),
             options=plan.options,
             schema=plan.schema,
         )
@@ -190,20 +205,35 @@ class Answer:
     async def _keep_question(self) -> list[LLMMessage]:
         plan, store = self._plan, self._host.store
         if plan.must_exist:
-            try:
-                await store.messages(plan.conversation_id)
-            except KeyError:
-                raise LLMInvalidRequestError(
-                    f"there is no conversation {plan.conversation_id!r}",
-                    hint="start one with generate_response(), which gives its conversation_id",
-                ) from None
-        if await store.create(plan.conversation_id):
+            await self._check_exists()
+        elif await store.create(plan.conversation_id):
             self._publish(self._stamp(ConversationCreated))
-        question = user(plan.prompt, plan.media)
-        await store.append(plan.conversation_id, question)
-        self._question = question.message_id
+        if plan.question is None:
+            question = asked(plan.prompt, plan.media, plan.system_prompt)
+            await store.append(plan.conversation_id, question, plan.parent)
+            self._question = question.message_id
+        else:
+            self._question = plan.question
         # up to this question, whatever another answer of the same conversation has added meanwhile
         return await store.messages(plan.conversation_id, self._question)
+
+    async def _check_exists(self) -> None:
+        plan = self._plan
+        try:
+            await self._host.store.messages(plan.conversation_id, plan.question)
+        except KeyError:
+            what = "conversation" if plan.question is None else f"question {plan.question!r} in the conversation"
+            raise LLMInvalidRequestError(
+                f"there is no {what} {plan.conversation_id!r}",
+                hint="start one with generate_response(), which gives its conversation_id",
+            ) from None
+
+    def _tell_unsaved(self) -> None:
+        """Say once an answer that the disk refuses; the conversation goes on all the same."""
+        problem = self._host.store.unsaved(self._plan.conversation_id)
+        if problem is not None and not self._unsaved_told:
+            self._unsaved_told = True
+            self._publish(self._stamp(ConversationUnsaved, reason=problem.message, hint=problem.hint))
 
     def _response(self, error: LLMError | None, cancelled: bool) -> LLMResponse:
         turn = self._turn
@@ -248,8 +278,15 @@ class Answer:
             "model": response.model,
             "usage": response.usage.model_dump(),
             "finish_reason": response.finish_reason.value,
+            "cost": response.cost,
+            "latency": round(self._turn.latency, 3) if self._turn is not None else None,
         }
-        await self._host.store.append(response.conversation_id, message, self._question)
+        try:
+            await self._host.store.append(response.conversation_id, message, self._question)
+        except CodaError as problem:  # the answer is on the screen: say that it is nowhere else
+            self._publish(self._stamp(ConversationUnsaved, reason=problem.message, hint=problem.hint))
+        else:
+            self._tell_unsaved()
 
     def _record(self, response: LLMResponse, error: LLMError | None) -> None:
         turn = self._turn
@@ -313,6 +350,20 @@ class Answer:
                 total_cost=stats.total_cost,
             )
         )
+
+
+def asked(prompt: str, media: Sequence[MediaPart], system_prompt: str | None) -> LLMMessage:
+    """The question as it is kept; its own system prompt holds for those that follow it, too."""
+    question = user(prompt, media)
+    if system_prompt is not None:
+        question.metadata["system_prompt"] = system_prompt
+    return question
+
+
+def _last_system_prompt(messages: Sequence[LLMMessage]) -> str | None:
+    """The system prompt that was given last in this branch; "" takes an earlier one back."""
+    given = (message.metadata.get("system_prompt") for message in reversed(messages))
+    return next((text for text in given if isinstance(text, str)), None) or None
 
 
 async def _undisturbed(ending: Coroutine[Any, Any, Outcome]) -> Outcome:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from coda_cli.engine.answer import Answer, Emit, Plan, ProviderStats
+from coda_cli.engine.answer import Answer, Emit, Plan, ProviderStats, asked
 from coda_cli.engine.bus import EventBus, Subscription
 from coda_cli.engine.clock import SystemClock
-from coda_cli.engine.conversations.memory import MemoryStore
+from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig, deadline
 from coda_cli.engine.core.errors import LLMError, LLMProviderUnavailableError, LLMTimeoutError
 from coda_cli.engine.core.events import Event, ProviderStatusChange
@@ -30,8 +30,8 @@ class LLMManager:
     """Conversations with any provider.
 
     Keeps *config* by reference: later changes to it take effect. Without one, the environment decides (a vendor's key,
-    else a running Ollama, else a small model on this machine). *store* keeps the conversations (default: in memory),
-    *usage* gets a record of every request.
+    else a running Ollama, else a small model on this machine). *store* keeps the conversations (default: the person's
+    own, on disk; `ConversationManager.in_memory()` writes nothing), *usage* gets a record of every request.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class LLMManager:
         self._providers: dict[str, Provider] = {}
         self._made: dict[str, tuple[ProviderConfig | None, bool]] = {}
         self._retired: list[Provider] = []
-        self.store: ConversationStore = store if store is not None else MemoryStore()
+        self.store: ConversationStore = store if store is not None else ConversationManager()
         self.usage = usage
         self.clock: Clock = clock if clock is not None else SystemClock()
         self._bus = EventBus()
@@ -70,26 +70,28 @@ class LLMManager:
         media: Sequence[MediaPart] = (),
         schema: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
+        parent: str | None = None,
         **more: Any,
     ) -> Generation:
         """An answer to *prompt*: await the result, or iterate it for chunks. Nothing is sent before that.
 
         Without *conversation_id* a new conversation begins; an unknown one is created. *options* and *more* (which
         wins) are sampling and vendor options of this request (`temperature`, `effort`, ...). `stream=False` makes an
-        iteration yield the whole answer as one chunk. Awaiting or iterating raises LLMError.
+        iteration yield the whole answer as one chunk. *parent* is the message that the question stands below (default:
+        the newest; "" begins a branch of its own): the question's siblings stay. Awaiting or iterating raises LLMError.
         """
-        return self._generation(
-            False,
-            prompt,
-            conversation_id,
-            provider,
-            model,
-            system_prompt,
-            stream,
-            media,
-            schema,
-            {**(options or {}), **more},
+        plan = Plan(
+            prompt=prompt,
+            conversation_id=conversation_id or new_id("conv"),
+            parent=parent,
+            provider=provider,
+            model=model,
+            system_prompt=system_prompt,
+            media=tuple(media),
+            options={**(options or {}), **more},
+            schema=schema,
         )
+        return self._generation(plan, stream)
 
     def continue_conversation(
         self,
@@ -106,44 +108,68 @@ class LLMManager:
         **more: Any,
     ) -> Generation:
         """Like `generate_response`, in a conversation that exists: an unknown one is LLMInvalidRequestError."""
-        return self._generation(
-            True,
-            prompt,
-            conversation_id,
-            provider,
-            model,
-            system_prompt,
-            stream,
-            media,
-            schema,
-            {**(options or {}), **more},
-        )
-
-    def _generation(
-        self,
-        must_exist: bool,
-        prompt: str,
-        conversation_id: str | None,
-        provider: str | None,
-        model: str | None,
-        system_prompt: str | None,
-        stream: bool | None,
-        media: Sequence[MediaPart],
-        schema: Mapping[str, Any] | None,
-        options: Mapping[str, Any],
-    ) -> Generation:
         plan = Plan(
             prompt=prompt,
-            conversation_id=conversation_id or new_id("conv"),
-            response_id=new_id("resp"),
-            must_exist=must_exist,
+            conversation_id=conversation_id,
+            must_exist=True,
             provider=provider,
             model=model,
             system_prompt=system_prompt,
             media=tuple(media),
-            options=dict(options),
+            options={**(options or {}), **more},
             schema=schema,
         )
+        return self._generation(plan, stream)
+
+    def retry(
+        self,
+        conversation_id: str,
+        question_id: str,
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        system_prompt: str | None = None,
+        stream: bool | None = None,
+        schema: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Generation:
+        """Another answer to the question *question_id*, beside those it has. Arguments as for `generate_response`.
+
+        An edited question is a `generate_response` whose `parent` is that of the question it replaces.
+        """
+        plan = Plan(
+            prompt="",
+            conversation_id=conversation_id,
+            must_exist=True,
+            question=question_id,
+            provider=provider,
+            model=model,
+            system_prompt=system_prompt,
+            options=dict(options or {}),
+            schema=schema,
+        )
+        return self._generation(plan, stream)
+
+    async def add_question(
+        self,
+        prompt: str,
+        *,
+        conversation_id: str | None = None,
+        media: Sequence[MediaPart] = (),
+        parent: str | None = None,
+        system_prompt: str | None = None,
+    ) -> tuple[str, str]:
+        """Keep a question that several models are to answer, each by `retry`.
+
+        Returns the conversation's id and the question's. Arguments as for `generate_response`.
+        """
+        conversation_id = conversation_id or new_id("conv")
+        await self.store.create(conversation_id)
+        question = asked(prompt, media, system_prompt)
+        await self.store.append(conversation_id, question, parent)
+        return conversation_id, question.message_id
+
+    def _generation(self, plan: Plan, stream: bool | None) -> Generation:
         chunked = self.config.stream_responses if stream is None else stream and self.config.stream_responses
         return Generation(lambda emit: self._answer(plan, emit), plan.conversation_id, chunked=chunked)
 
@@ -284,11 +310,17 @@ class LLMManager:
         return self._bus.subscribe()
 
     async def aclose(self) -> None:
-        """Close the connections of all providers. Models loaded on this machine stay so until the process ends."""
+        """Close the connections of all providers; a last try to keep what a full disk refused.
+
+        Models loaded on this machine stay so until the process ends.
+        """
         providers = [*self._providers.values(), *self._retired]
         self._providers, self._retired, self._made = {}, [], {}
-        for provider in providers:
-            await provider.aclose()
+        try:
+            await self.store.flush()
+        finally:
+            for provider in providers:
+                await provider.aclose()
 
     async def __aenter__(self) -> Self:
         return self

@@ -57,10 +57,10 @@ def test_one_write_a_network_read(coda: Program) -> None:
         body = reply.payload()
         fake.server.queue(reply.but(body=[body[: len(body) // 2], body[len(body) // 2 :]]))
         coda.served_by(fake.url)
-        ran = coda.run("ask", "hi", prefix=["strace", "-f", "-o", str(trace), "-e", "trace=write"])
+        ran = coda.run("ask", "hi", prefix=["strace", "-f", "-o", str(trace), "-e", "trace=write,execve"])
     assert ran.text == words + "\n"
     calls = trace.read_text().splitlines()
-    own = calls[0].split()[0]  # libraries may start programs of their own
+    own = calls[0].split()[0]  # its first thread; libraries may start programs of their own
     writes = [line for line in calls if line.startswith(f"{own} ") and " write(1, " in line]
     # The body has 580 kB, and an HTTP client reads at most 64 KiB at once; the kernel may hand over less.
     assert 1 <= len(writes) <= 40

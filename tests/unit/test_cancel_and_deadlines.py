@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from coda_cli.engine.conversations.memory import MemoryStore
+from coda_cli.engine.conversations.manager import ConversationManager
+from coda_cli.engine.conversations.memory import MemoryShelf
 from coda_cli.engine.core.errors import LLMConnectionError, LLMError, LLMTimeoutError
 from coda_cli.engine.core.events import Event, ResponseChunk, ResponseComplete, ResponseStart
 from coda_cli.engine.core.messages import LLMMessage, MessageRole
@@ -302,11 +303,11 @@ async def test_cancelling_before_anything_was_sent_sends_nothing(started: bool) 
         assert b.fake.requests == []
 
 
-class SlowStore(MemoryStore):
+class SlowStore(ConversationManager):
     """A store whose appends take a few turns of the loop, as a disk does."""
 
     def __init__(self, turns: int = 5) -> None:
-        super().__init__()
+        super().__init__(MemoryShelf())
         self.turns = turns
         self.appending = asyncio.Event()
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from coda_cli import LLMConfig, LLMManager, Reply, ScriptedProvider
 from coda_cli.engine.checkpoints import Checkpoints
-from coda_cli.engine.conversations.memory import MemoryStore
+from coda_cli.engine.conversations.manager import ConversationManager
+from coda_cli.engine.conversations.memory import MemoryShelf
 from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.core.messages import LLMMessage, Part, ReasoningPart, TextPart
 
@@ -29,11 +30,11 @@ class Ticking:
         self.time += seconds
 
 
-class Keeping(MemoryStore):
+class Keeping(ConversationManager):
     """A store that remembers its checkpoints."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(MemoryShelf())
         self.pieces: list[tuple[str, str, str | None]] = []
 
     async def checkpoint(

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from coda_cli.engine.conversations.memory import MemoryStore
+from coda_cli.engine.conversations.manager import ConversationManager
+from coda_cli.engine.conversations.memory import MemoryShelf
 from coda_cli.engine.core.config import LLMConfig
 from coda_cli.engine.core.errors import LLMError, LLMOverloadedError
 from coda_cli.engine.core.events import FINAL_EVENTS, Event, ReasoningChunk, ResponseChunk, ResponseStart
@@ -290,11 +291,11 @@ async def test_a_cancelled_await_stops_the_answer_and_keeps_its_part_first() -> 
     assert generation.response.status is Status.INTERRUPTED
 
 
-class SlowStore(MemoryStore):
+class SlowStore(ConversationManager):
     """Keeps an answer only once it is let go: a disk that takes its time."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(MemoryShelf())
         self.keeping = asyncio.Event()
         self.go = asyncio.Event()
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from coda_cli.engine.conversations.journal import SCHEMA, Journal, StoreError
-from coda_cli.engine.conversations.store import ROOT, Folder, header
+from coda_cli.engine.conversations.shelf import ROOT
+from coda_cli.engine.conversations.store import Folder, header
 from coda_cli.engine.core.messages import ImagePart, LLMMessage, MessageRole, TextPart, user
 from tests.unit.store_writer import named
 

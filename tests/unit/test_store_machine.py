@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from coda_cli.engine.conversations.journal import Journal, Record, StoreError, Tail
-from coda_cli.engine.conversations.store import ROOT, Folder
+from coda_cli.engine.conversations.shelf import ROOT
+from coda_cli.engine.conversations.store import Folder
 from coda_cli.engine.conversations.tree import message_record
 from coda_cli.engine.core.messages import LLMMessage, MessageRole, TextPart
 from tests.unit.wire_cases import LONG

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from coda_cli import LLMConfig, LLMConnectionError, LLMError, LLMManager, Reply, ScriptedProvider
-from coda_cli.engine.conversations.store import Folder, JournalStore
+from coda_cli.engine.conversations.manager import ConversationManager
+from coda_cli.engine.conversations.store import Folder
 from coda_cli.engine.core.events import ProviderEvent
 from coda_cli.engine.core.messages import MessageRole, user
 from coda_cli.engine.core.ports import ProviderRequest
@@ -34,7 +35,7 @@ def manager(tmp_path: Path, *replies: Reply | str) -> tuple[LLMManager, Watching
     provider.watch(tmp_path / "data")
     provider.config.max_retries = 0
     config = LLMConfig(providers={"fake": provider.config}, default_provider="fake")
-    made = LLMManager(config, store=JournalStore(Folder(tmp_path / "data")))
+    made = LLMManager(config, store=ConversationManager(Folder(tmp_path / "data")))
     made._providers["fake"] = provider
     return made, provider
 
@@ -104,7 +105,7 @@ async def test_two_answers_at_once_stand_each_below_its_question(tmp_path: Path)
 
 
 async def test_the_store_is_as_exact_as_the_port_says(tmp_path: Path) -> None:
-    store = JournalStore(Folder(tmp_path / "data"))
+    store = ConversationManager(Folder(tmp_path / "data"))
     with pytest.raises(KeyError):
         await store.messages("c")
     with pytest.raises(KeyError):

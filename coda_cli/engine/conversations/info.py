@@ -52,7 +52,7 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which conversations are meant; what is None does not count. `since` and `until` bound `updated` (Unix seconds)."""
+    """Which conversations are meant; None does not count. `since` and `until` bound `updated` (Unix seconds)."""
 
     tag: str | None = None
     provider: str | None = None

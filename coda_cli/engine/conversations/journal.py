@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from coda_cli import paths
+from coda_cli.engine.conversations.versions import SCHEMA as SCHEMA, is_older, upgraded
 from coda_cli.engine.core.errors import CodaError
 
 Record = dict[str, Any]
 
-SCHEMA: Final = 1
 MAX_LINE: Final = 64 * 1024 * 1024
 MAX_DEPTH: Final = 200
 """How deep a record may nest: what is written from a shallow stack must be readable from a deep one."""
@@ -39,6 +39,18 @@ class StoreError(CodaError):
 
 class ConversationGoneError(StoreError):
     """The conversation was deleted or moved by somebody else."""
+
+
+class DiskError(StoreError):
+    """The disk or its permissions refuse: another try may succeed."""
+
+
+class NewerSchemaError(StoreError):
+    """A newer version of Coda wrote the conversation: it can be read, not written."""
+
+
+class OlderSchemaError(StoreError):
+    """An older version of Coda wrote the conversation: it is read as it is, and migrated before it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +88,15 @@ class Journal:
 
         *build* runs under the lock and need not set `seq`; `head` stays what it was unless a record sets it. With
         *create* a missing file is made. Raises ConversationGoneError, and StoreError: for a disk that does not take
-        it, for a record that JSON cannot say, and for a file that a newer version wrote.
+        it, for a record that JSON cannot say, and for a file of another version (see NewerSchemaError, OlderSchemaError).
         """
         try:
-            with self._locked(create) as fd:
+            with self.locked(create=create) as fd:
                 before = os.fstat(fd).st_size
                 try:
                     self._check_schema(fd)
                     tail = read_tail(fd, before)
-                    records = _numbered(build(tail), tail)
+                    records = numbered(build(tail), tail)
                     data = b"".join(encode(record) for record in records)
                     if data and before and os.pread(fd, 1, before - 1) != b"\n":
                         data = b"\n" + data
@@ -94,7 +106,7 @@ class Journal:
                         self.path.unlink(missing_ok=True)  # a full disk still makes empty files
                 return records
         except OSError as exc:
-            raise StoreError(
+            raise DiskError(
                 f"the conversation could not be saved to {self.path}: {exc.strerror or exc}",
                 hint="free some space or mend the folder's permissions; what was saved before is safe",
             ) from exc
@@ -105,7 +117,7 @@ class Journal:
         Under the lock, so that a writer who waits for it learns that the conversation went. Raises OSError and
         ConversationGoneError.
         """
-        with self._locked(create=False) as fd:
+        with self.locked() as fd:
             try:
                 os.link(self.path, there)  # unlike a rename it never overwrites
             except FileExistsError:
@@ -147,17 +159,21 @@ class Journal:
                 os.ftruncate(fd, before)
 
     def _check_schema(self, fd: int) -> None:
-        line, whole, _ = os.pread(fd, _BLOCK, 0).partition(b"\n")
-        record = decode(line)[0] if whole else None
-        schema = record.get("schema") if record is not None else None
-        if isinstance(schema, int) and schema > SCHEMA:
-            raise StoreError(
+        schema = schema_of(fd)
+        if schema > SCHEMA:
+            raise NewerSchemaError(
                 f"the conversation was written by a newer version (schema {schema}; this one writes {SCHEMA})",
                 hint="update Coda to go on with it; until then it can be read and exported",
             )
+        if is_older(schema):
+            raise OlderSchemaError(
+                f"the conversation was written by an older version (schema {schema}; this one writes {SCHEMA})",
+                hint="say something in it, and it is brought up to date",
+            )
 
     @contextmanager
-    def _locked(self, create: bool) -> Iterator[int]:
+    def locked(self, *, create: bool = False) -> Iterator[int]:
+        """Hold the lock of the file that is at the path now. Raises ConversationGoneError and OSError."""
         flags = os.O_RDWR | os.O_APPEND
         while True:
             try:
@@ -190,8 +206,12 @@ class Journal:
     # ---- reading ----------------------------------------------------------------------------------------------
 
     def lines(self, start: int = 0) -> Iterator[Line]:
-        """Every line from byte *start* on, bad ones with their problem. Raises OSError for an unreadable file."""
+        """Every line from byte *start* on, bad ones with their problem. Raises OSError for an unreadable file.
+
+        Records of an older version come as this one would have written them.
+        """
         with self.path.open("rb") as file:
+            understand = _decoder(file.fileno())
             file.seek(start)
             end, number = start, 0
             while raw := file.readline(MAX_LINE):
@@ -202,7 +222,7 @@ class Journal:
                     end += _skip_line(file)
                     yield Line(number, offset, end, None, f"a line longer than {MAX_LINE // 1024 // 1024} MiB")
                 elif raw.strip():
-                    record, problem = decode(raw)
+                    record, problem = understand(raw)
                     if not whole and record is None:
                         problem = "torn: the end of the line is missing"
                     yield Line(number, offset, end, record, problem, digest(raw))
@@ -216,9 +236,10 @@ class Journal:
     def backward(self) -> Iterator[Record]:
         """The good records, last to first, reading no more of the file than is asked for."""
         with self.path.open("rb") as file:
+            understand = _decoder(file.fileno())
             size = os.fstat(file.fileno()).st_size
             for raw in _lines_backward(file.fileno(), size):
-                if (record := decode(raw)[0]) is not None:
+                if (record := understand(raw)[0]) is not None:
                     yield record
 
     def tail(self) -> Tail:
@@ -279,11 +300,35 @@ def decode(raw: bytes) -> tuple[Record | None, str | None]:
     return value, None
 
 
+def schema_of(fd: int) -> int:
+    """The version of the open journal *fd*; this one's, where it does not begin with a record that tells."""
+    line = b""
+    while not line.endswith(b"\n") and len(line) < MAX_LINE and (piece := os.pread(fd, _BLOCK, len(line))):
+        line += piece[: piece.find(b"\n") + 1 or None]
+    record = decode(line)[0]
+    schema = record.get("schema") if record is not None and record["type"] == "conversation" else None
+    return schema if type(schema) is int else SCHEMA  # a bool is no number
+
+
+def _decoder(fd: int) -> Callable[[bytes], tuple[Record | None, str | None]]:
+    """`decode` for the lines of the open journal *fd*, whatever version wrote it."""
+    schema = schema_of(fd)
+    if not is_older(schema):
+        return decode
+
+    def understand(raw: bytes) -> tuple[Record | None, str | None]:
+        record, problem = decode(raw)
+        return (upgraded(record, schema) if record is not None else None), problem
+
+    return understand
+
+
 def read_tail(fd: int, size: int) -> Tail:
     """The tail of the open file *fd* of *size* bytes, from its last good lines."""
     seq: int | None = None
+    understand = _decoder(fd)
     for raw in _lines_backward(fd, size):
-        record, _ = decode(raw)
+        record, _ = understand(raw)
         if record is None:
             continue
         number, head = record.get("seq"), record.get("head")
@@ -316,7 +361,8 @@ def _lines_backward(fd: int, size: int) -> Iterator[bytes]:
         yield line
 
 
-def _numbered(records: Sequence[Record], tail: Tail) -> list[Record]:
+def numbered(records: Sequence[Record], tail: Tail) -> list[Record]:
+    """*records* with the `seq` and `head` that follow on *tail*."""
     out, seq, head = [], tail.seq, tail.head
     for record in records:
         seq += 1

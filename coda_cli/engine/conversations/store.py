@@ -1,17 +1,14 @@
 """Every conversation in a folder of journals: create, find, read, append, move to the trash and back.
 
-The synchronous half of the `ConversationStore`; `JournalStore` offers the asynchronous port over it. File names are
-made of the id's hash, so that any id is safe and two processes that create the same one meet in one file; a file that
-a person copied in under another name is found by what its first line says.
+The synchronous half of the `ConversationStore`; `ConversationManager` offers the asynchronous port over it. File
+names are made of the id's hash, so that any id is safe and two processes that create the same one meet in one file; a
+file that a person copied in under another name is found by what its first line says.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +16,22 @@ from typing import Any, Final, Protocol
 
 from coda_cli import paths
 from coda_cli.engine.conversations import blobs
-from coda_cli.engine.conversations.journal import SCHEMA, Journal, Record, StoreError, Tail, digest
-from coda_cli.engine.conversations.tree import Conversation, message_record
-from coda_cli.engine.core.messages import LLMMessage, Part
+from coda_cli.engine.conversations.info import ConversationInfo, Filter, SearchHit
+from coda_cli.engine.conversations.journal import (
+    DiskError,
+    Journal,
+    OlderSchemaError,
+    Record,
+    StoreError,
+    Tail,
+    digest,
+)
+from coda_cli.engine.conversations.migrate import migrate
+from coda_cli.engine.conversations.scan import describe, matching, newest
+from coda_cli.engine.conversations.shelf import Shelf, first_record
+from coda_cli.engine.conversations.tree import Conversation
 
 SUFFIX: Final = ".jsonl"
-ROOT: Final = ""
-"""As a parent: the message begins a branch of its own, beside the first question."""
 
 
 class IndexPort(Protocol):
@@ -47,6 +53,18 @@ class IndexPort(Protocol):
         """The file that holds the conversation, as far as the index knows."""
         ...
 
+    def rows(self, where: Filter, *, limit: int, offset: int = 0) -> list[ConversationInfo]:
+        """The conversations that fit, pinned ones first, then by their latest activity."""
+        ...
+
+    def search(self, text: str, where: Filter, *, limit: int, offset: int = 0) -> list[SearchHit]:
+        """The messages that match, best first."""
+        ...
+
+    def with_prefix(self, prefix: str, limit: int = 10) -> list[str]:
+        """The ids that begin with *prefix*."""
+        ...
+
 
 @dataclass(slots=True)
 class _Cached:
@@ -62,18 +80,19 @@ class _Cached:
     torn: str | None = None
 
 
-class Folder:
-    """The journals under *root* (default: the data folder): `conversations/`, `trash/`, `blobs/`."""
+class Folder(Shelf):
+    """The journals under *root* (default: the data folder): `conversations/`, `trash/`, `blobs/`, `backups/`."""
 
     def __init__(self, root: Path | None = None, index: IndexPort | None = None) -> None:
+        super().__init__()
         root = root if root is not None else paths.data_dir()
         self.conversations = root / "conversations"
         self.trash = root / "trash"
         self.blobs = root / "blobs"
+        self.backups = root / "backups"
         self.index = index
         self._cache: dict[str, _Cached] = {}
-        self._reading = threading.RLock()
-        self._parents: dict[str, str | None] = {}  # of the answers that are being checkpointed
+        self._mine: set[str] = set()  # what this process has written to
 
     # ---- finding ----------------------------------------------------------------------------------------------
 
@@ -95,6 +114,10 @@ class Folder:
         except OSError as exc:
             raise unreadable(self.conversations, exc) from exc
 
+    def exists(self, conversation_id: str) -> bool:
+        """Whether there is one of this id. Raises StoreError."""
+        return self.find(conversation_id) is not None
+
     def files(self) -> Iterator[Path]:
         """Every journal, in no particular order. Raises OSError for a folder that cannot be read."""
         yield from _journals(self.conversations)
@@ -114,7 +137,7 @@ class Folder:
         if file is not None and file != own:
             return False
         # an own file that is there may be empty yet: only under its lock can be said whether it has begun
-        first = _first(conversation_id, title, origin)
+        first = first_record(conversation_id, title, origin)
         return bool(self._write(Journal(own), lambda tail: [first] if tail.seq < 0 else [], create=True))
 
     def append(self, conversation_id: str, build: Callable[[Tail], Sequence[Record]]) -> list[Record]:
@@ -124,46 +147,45 @@ class Folder:
             records = [*build(tail)]
             if tail.seq >= 0 or not records:
                 return records
-            return [_first(conversation_id), *records]  # the file has lost its beginning, or never had one
+            return [first_record(conversation_id), *records]  # the file has lost its beginning, or never had one
 
-        return self._write(self._journal(conversation_id), begun)
+        written = self._write(self._writable(conversation_id), begun)
+        self._mine.add(conversation_id)
+        return written
+
+    def _writable(self, conversation_id: str) -> Journal:
+        """Its journal; in the trash, if somebody else deleted it while this process was writing to it.
+
+        So an answer that was under way is with its conversation when that is restored. Raises KeyError.
+        """
+        try:
+            return self._journal(conversation_id)
+        except KeyError:
+            file = self._latest_trashed(conversation_id) if conversation_id in self._mine else None
+            if file is None:
+                raise
+            return Journal(file)
 
     def _write(
         self, journal: Journal, build: Callable[[Tail], Sequence[Record]], *, create: bool = False
     ) -> list[Record]:
-        if self.index is not None:
-            self.index.dirty(journal.path)
+        index = self.index if journal.path.parent == self.conversations else None  # the trash is not listed
+        if index is not None:
+            index.dirty(journal.path)
 
         def lightened(tail: Tail) -> list[Record]:
             return [blobs.put_away(record, self.blobs) for record in build(tail)]
 
-        records = journal.append(lightened, create=create)
-        if self.index is not None:
-            self.index.changed(journal.path, records)
+        try:
+            records = journal.append(lightened, create=create)
+        except OlderSchemaError:  # told before anything is built
+            migrate(journal, self.backups)
+            if index is not None:
+                index.moved(journal.path)
+            records = journal.append(lightened, create=create)
+        if index is not None:
+            index.changed(journal.path, records)
         return records
-
-    def add_message(self, conversation_id: str, message: LLMMessage, parent: str | None = None) -> None:
-        """Keep *message* below *parent*: a message, ROOT, or by default the head as it is when the lock is held.
-
-        After checkpoints of the same message the default is what the first of them stood below. Raises as `append`.
-        """
-        self.append(conversation_id, lambda tail: [message_record(message, self._parent(message, parent, tail))])
-        self._parents.pop(message.message_id, None)
-
-    def checkpoint(self, conversation_id: str, message: LLMMessage, parts: Sequence[Part], parent: str | None) -> None:
-        """Keep *parts* as the next piece of the unfinished *message*; *parent* as for `add_message`."""
-        piece = message.model_copy(update={"parts": list(parts)})
-
-        def build(tail: Tail) -> list[Record]:
-            below = self._parents[message.message_id] = self._parent(message, parent, tail)
-            return [{**message_record(piece, below), "type": "checkpoint"}]
-
-        self.append(conversation_id, build)
-
-    def _parent(self, message: LLMMessage, parent: str | None, tail: Tail) -> str | None:
-        if parent is not None:
-            return parent or None
-        return self._parents.get(message.message_id, tail.head)
 
     # ---- reading ----------------------------------------------------------------------------------------------
 
@@ -190,11 +212,6 @@ class Folder:
             self._cache = {conversation_id: cached}  # one at a time: a chat program reads the one that is open
             return cached.conversation
 
-    def messages(self, conversation_id: str, to: str | None = None) -> list[LLMMessage]:
-        """Copies of the messages of the branch that ends at *to* (default: the head). Raises KeyError, StoreError."""
-        with self._reading:
-            return [node.message.model_copy() for node in self.load(conversation_id).path(to)]
-
     def _catch_up(self, journal: Journal, cached: _Cached) -> None:
         problems = cached.conversation.problems
         if cached.torn in problems:
@@ -212,6 +229,46 @@ class Folder:
             cached.offset = line.end
             cached.last = (line.offset, line.digest)
 
+    # ---- lists ------------------------------------------------------------------------------------------------
+
+    def rows(self, where: Filter, *, limit: int, offset: int = 0) -> list[ConversationInfo]:
+        """The conversations that fit, pinned ones first, then by their latest activity. Raises StoreError."""
+        if self.index is not None:
+            return self.index.rows(where, limit=limit, offset=offset)
+        return newest((info for _, info in self.everything()), where, limit=limit, offset=offset)
+
+    def search(self, text: str, where: Filter, *, limit: int, offset: int = 0) -> list[SearchHit]:
+        """The messages that match, best first. Raises StoreError."""
+        if self.index is not None:
+            return self.index.search(text, where, limit=limit, offset=offset)
+        return matching(self.everything(), text, where)[offset : offset + limit]
+
+    def with_prefix(self, prefix: str, limit: int = 10) -> list[str]:
+        """The ids that begin with *prefix*. Raises StoreError."""
+        if self.index is not None:
+            return self.index.with_prefix(prefix, limit)
+        ids = (str(header(file).get("id") or "") for file in self._all_files())
+        return [one for one in ids if one and one.startswith(prefix)][:limit]
+
+    def everything(self) -> Iterator[tuple[Conversation, ConversationInfo]]:
+        """Every conversation, read whole; a file that cannot be read hides no other. Raises StoreError."""
+        for file in self._all_files():
+            conversation = Conversation()
+            try:
+                for record in Journal(file).records():
+                    conversation.apply(blobs.bring_back(record, self.blobs))
+                size = file.stat().st_size
+            except OSError:
+                continue
+            if conversation.seq >= 0:
+                yield conversation, describe(conversation, file, size)
+
+    def _all_files(self) -> Iterable[Path]:
+        try:
+            return list(self.files())
+        except OSError as exc:
+            raise unreadable(self.conversations, exc) from exc
+
     # ---- trash ------------------------------------------------------------------------------------------------
 
     def delete(self, conversation_id: str) -> Path:
@@ -220,19 +277,22 @@ class Folder:
 
     def restore(self, conversation_id: str) -> Path:
         """Take the conversation, as it was deleted last, out of the trash. Raises KeyError and StoreError."""
-        try:
-            found = [(file.stat().st_ctime_ns, file) for file in self.trashed() if self._is_of(file, conversation_id)]
-        except OSError as exc:
-            raise unreadable(self.trash, exc) from exc
-        if not found:
+        file = self._latest_trashed(conversation_id)
+        if file is None:
             raise KeyError(conversation_id)
-        file = max(found)[1]
         there = self.find(conversation_id)
         if there is not None and not there.samefile(file):
             raise StoreError(
                 f"there is a conversation {conversation_id!r} already", hint="delete that one first, or rename it"
             )
         return self._move(file, self.conversations, self.own_file(conversation_id).name)
+
+    def _latest_trashed(self, conversation_id: str) -> Path | None:
+        try:
+            found = [(file.stat().st_ctime_ns, file) for file in self.trashed() if self._is_of(file, conversation_id)]
+        except OSError as exc:
+            raise unreadable(self.trash, exc) from exc
+        return max(found)[1] if found else None
 
     def _is_of(self, file: Path, conversation_id: str) -> bool:
         first = header(file)
@@ -260,12 +320,6 @@ class Folder:
             self.index.moved(file)
             self.index.moved(there)
         return there
-
-
-def _first(conversation_id: str, title: str = "", origin: dict[str, Any] | None = None) -> Record:
-    more = {} if origin is None else {"origin": origin}
-    record: Record = {"type": "conversation", "schema": SCHEMA, "id": conversation_id, "title": title}
-    return {**record, "time": time.time(), "head": None, **more}
 
 
 def _journals(folder: Path) -> Iterator[Path]:
@@ -297,31 +351,6 @@ def header(file: Path) -> Record:
     return first if first.get("type") == "conversation" else {}
 
 
-def unreadable(file: Path, exc: OSError) -> StoreError:
+def unreadable(file: Path, exc: OSError) -> DiskError:
     """The error for a journal that the system does not let us read."""
-    return StoreError(f"can't read {file}: {exc.strerror or exc}", hint="check its permissions with `coda doctor`")
-
-
-class JournalStore:
-    """The `ConversationStore` over a `Folder`: every call works in a thread, so that no fsync holds the event loop."""
-
-    def __init__(self, folder: Folder | None = None) -> None:
-        self.folder = folder if folder is not None else Folder()
-
-    async def create(self, conversation_id: str) -> bool:
-        """Make the conversation unless it exists; whether it is new. Raises StoreError."""
-        return await asyncio.to_thread(self.folder.create, conversation_id)
-
-    async def append(self, conversation_id: str, message: LLMMessage, parent: str | None = None) -> None:
-        """Keep *message* below *parent* (default: the head, see `Folder.add_message`); on disk when this returns."""
-        await asyncio.to_thread(self.folder.add_message, conversation_id, message, parent)
-
-    async def checkpoint(
-        self, conversation_id: str, message: LLMMessage, parts: Sequence[Part], parent: str | None
-    ) -> None:
-        """Keep the next piece of an unfinished answer."""
-        await asyncio.to_thread(self.folder.checkpoint, conversation_id, message, parts, parent)
-
-    async def messages(self, conversation_id: str, to: str | None = None) -> list[LLMMessage]:
-        """The branch that ends at *to* (default: the head). Raises KeyError for an unknown conversation."""
-        return await asyncio.to_thread(self.folder.messages, conversation_id, to)
+    return DiskError(f"can't read {file}: {exc.strerror or exc}", hint="check its permissions with `coda doctor`")

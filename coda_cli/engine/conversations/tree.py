@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from coda_cli.engine.accumulate import joined
+from coda_cli.engine.conversations.info import TITLE_LENGTH
 from coda_cli.engine.conversations.journal import Record
 from coda_cli.engine.core.messages import LLMMessage, MessageRole, Part, TextPart
 
@@ -47,8 +48,9 @@ class Summary:
 class Conversation:
     """The state that a conversation's records add up to.
 
-    `head` is the message it stands at; `path()` is the branch that ends there. Records of unknown types and unknown
-    fields are left alone (they stay in the file); `problems` tells of good lines that make no sense.
+    `head` is the message it stands at; `path()` is the branch that ends there; `redo` are the heads that were undone,
+    the next to come back last. Records of unknown types and unknown fields are left alone (they stay in the file);
+    `problems` tells of good lines that make no sense.
     """
 
     def __init__(self) -> None:
@@ -65,6 +67,7 @@ class Conversation:
         self.roots: list[str] = []
         self.summaries: dict[str, Summary] = {}
         self.heads: list[str | None] = []
+        self.redo: list[str | None] = []
         self.problems: list[str] = []
         self.seq = -1
         self._lost: dict[str, str | None] = {}  # a message whose line is gone -> the one that stands in for it
@@ -78,6 +81,12 @@ class Conversation:
         return conversation
 
     # ---- questions --------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The title that was given, else the first words of the first question, else ""."""
+        asked = (node.message.content for node in self.nodes.values() if node.message.role is MessageRole.USER)
+        return self.title or first_words(next(asked, ""))
 
     def path(self, to: str | None = None) -> list[Node]:
         """The branch that ends at *to* (default: the head), first to last. Raises KeyError for an unknown message."""
@@ -132,8 +141,18 @@ class Conversation:
             return
         head = record.get("head")
         if "head" in record and (head is None or (isinstance(head, str) and head in self.nodes)) and head != self.head:
-            self.heads.append(self.head)
-            self.head = head
+            self._move(record, head)
+
+    def _move(self, record: Record, head: str | None) -> None:
+        match record.get("step") if record["type"] == "head" else None:
+            case "undo":
+                self.redo.append(self.head)
+            case "redo" if self.redo:
+                self.redo.pop()
+            case _:
+                self.redo.clear()  # another way was taken
+        self.heads.append(self.head)
+        self.head = head
 
     def _apply(self, record: Record) -> None:
         time = _number(record.get("time"))
@@ -273,6 +292,15 @@ def message_record(message: LLMMessage, parent: str | None) -> Record:
     if rest:
         record["metadata"] = rest
     return record
+
+
+def first_words(text: str) -> str:
+    """The first words of *text*, at most TITLE_LENGTH characters of them, on one line."""
+    words = " ".join(text[: 8 * TITLE_LENGTH].split())
+    if len(words) <= TITLE_LENGTH:
+        return words
+    cut = words.rfind(" ", TITLE_LENGTH // 2, TITLE_LENGTH)
+    return words[: cut if cut > 0 else TITLE_LENGTH - 1] + "…"
 
 
 def _short(exc: Exception) -> str:

@@ -94,6 +94,15 @@ class ConversationCreated(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationUnsaved(_Event):
+    """What was said lately could not be kept, and why: the conversation goes on in memory until the disk is well."""
+
+    type: ClassVar[str] = "conversation_unsaved"
+    reason: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseStart(_Event):
     """The request is about to leave for `provider`."""
 
@@ -227,6 +236,7 @@ class ContextTrimmed(_Event):
 
 Event = (
     ConversationCreated
+    | ConversationUnsaved
     | ResponseStart
     | ResponseChunk
     | ReasoningChunk

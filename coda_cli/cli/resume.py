@@ -1,0 +1,57 @@
+"""Which conversation a command goes on with: `-c`, `--cid ID`, `--fork`, and what it was answered by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from coda_cli.engine.conversations import operations
+from coda_cli.engine.conversations.manager import ConversationManager, personal_folder
+from coda_cli.engine.conversations.tree import Conversation
+from coda_cli.engine.core.errors import UsageError
+from coda_cli.settings.schema import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The conversation to go on with; `model` is the spec of what answered last, if that is still configured."""
+
+    conversations: ConversationManager
+    conversation_id: str
+    model: str | None
+
+
+def resume(settings: Settings, *, latest: bool, cid: str | None, fork: bool, log: bool) -> Resumed | None:
+    """Find the conversation that the flags name; None if they name none.
+
+    With *fork* it is copied first. Without *log* it is copied into memory, and nothing is written. Raises UsageError
+    and StoreError.
+    """
+    if latest and cid is not None:
+        raise UsageError("-c is the latest conversation, --cid a certain one", hint="give one of them")
+    if not latest and cid is None:
+        if fork:
+            raise UsageError("--fork copies a conversation", hint="say which: -c for the latest, or --cid ID")
+        return None
+    folder = personal_folder()
+    if cid is not None:
+        found = operations.find(folder, cid)
+    elif (newest := operations.latest(folder)) is not None:
+        found = newest.id
+    else:
+        raise UsageError("there is no conversation to continue", hint="leave -c out to begin one")
+    conversation = folder.load(found)
+    conversations = ConversationManager(folder)
+    if not log:
+        conversations = ConversationManager.in_memory()
+        operations.copy(conversation, conversations.shelf, found, to=conversation.head, origin=None)
+    elif fork:
+        found = operations.fork(folder, found).id
+    return Resumed(conversations, found, _last_model(conversation, settings))
+
+
+def _last_model(conversation: Conversation, settings: Settings) -> str | None:
+    for node in reversed(conversation.path()):
+        provider, model = node.message.metadata.get("provider"), node.message.metadata.get("model")
+        if isinstance(provider, str) and provider in settings.providers:
+            return f"{provider}/{model}" if model else provider
+    return None
