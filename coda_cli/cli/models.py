@@ -133,9 +133,8 @@ def _pulled_by_ollama(name: str, settings: Settings, bar: ProgressBar) -> bool:
     table = settings.providers.get(provider)
     if table is None or table.type != "ollama" or not model:
         return False
-    import asyncio
-
     from coda_cli import bootstrap
+    from coda_cli.cli.loop import run_async
     from coda_cli.engine.providers.ollama import OllamaProvider
 
     async def pull_there() -> None:
@@ -146,7 +145,7 @@ def _pulled_by_ollama(name: str, settings: Settings, bar: ProgressBar) -> bool:
                     if step.total:
                         bar(step.completed or 0, step.total)
 
-    asyncio.run(pull_there())
+    run_async(pull_there())
     return True
 
 

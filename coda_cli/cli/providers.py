@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from coda_cli.cli.loop import run_async
 from coda_cli.cli.model_cache import cached_models, complete_provider, remember_models
 from coda_cli.cli.output import EXIT_AUTH, EXIT_FAILURE, EXIT_OK, put, put_json, style
 from coda_cli.engine.core.errors import LLMError, UsageError
@@ -32,7 +33,7 @@ Offline = Annotated[bool, typer.Option("--offline", help="Make no connection bey
 @app.command(epilog="Example: coda providers status --json | jq '.[] | select(.available)'")
 def status(json: Json = False, offline: Offline = False) -> None:
     """Ask every provider whether it answers and has its model; exit 0 if the default one does."""
-    rows = asyncio.run(_status(offline or None))
+    rows = run_async(_status(offline or None))
     if json:
         put_json(rows)
     else:
@@ -94,7 +95,7 @@ def models(
                 for model in found
             ]
 
-    rows = asyncio.run(ask())
+    rows = run_async(ask())
     remember_models(name, [row["id"] for row in rows])
     if json:
         put_json(rows)

@@ -1,12 +1,13 @@
 """What breaks around `coda ask`: keys, servers, settings. Each ends in a message, a hint and its exit code."""
 
 import json
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.program import Program, asked_text, clean, finish
+from tests.e2e.program import Program, asked_text, clean, finish, read_until
 from tests.servers.errors import ErrorKind, captive_portal, error_reply
 from tests.servers.reply import Reply
 from tests.servers.script import ErrorEvent, RawEvent, Used, say
@@ -301,3 +302,27 @@ def test_a_bad_schema_is_refused_before_anything_is_sent(coda: Program) -> None:
     for ran in runs:
         assert (ran.code, ran.out) == (2, b""), ran
         assert "hint:" in ran.error
+
+
+_NO_DNS = """
+import socket, sys, time
+def hang(*_, **__):
+    print("looking up", file=sys.stderr, flush=True)
+    time.sleep(600)
+socket.getaddrinfo = hang
+from coda_cli.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_and_the_deadline_end_a_name_lookup_that_hangs(coda: Program) -> None:
+    """Without a name server a lookup takes half a minute, in a thread that cannot be stopped."""
+    table = '[providers.far]\ntype = "openai"\nmodel = "m"\napi_base = "http://far.test/v1"\n'
+    coda.config(f'default_provider = "far"\n{table}')
+    child = coda.start("ask", "hi", "--no-stdin", python=["-c", _NO_DNS])
+    read_until(child.stderr, b"looking up")
+    child.send_signal(signal.SIGINT)
+    assert finish(child).code == 130
+    ran = coda.run("ask", "hi", "--no-stdin", "--timeout", "1", python=["-c", _NO_DNS])
+    assert ran.code == 1
+    assert "--timeout" in ran.error

@@ -10,6 +10,7 @@ import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from coda_cli.engine.core.config import LLMProvider, ProviderConfig
@@ -29,6 +30,7 @@ from coda_cli.engine.core.profiles import Dialect, ModelProfile, profile_for
 from coda_cli.engine.providers.base import BaseLLMProvider
 from coda_cli.engine.providers.endpoints import Endpoint, endpoint, loopback
 from coda_cli.engine.providers.http import LeanTransport
+from coda_cli.engine.providers.local.background import in_background
 from coda_cli.engine.providers.lookup import doubt, missing
 from coda_cli.engine.providers.ollama_chat import ChatMapping, chat_body
 from coda_cli.engine.providers.status import error_fields, from_event, from_status
@@ -111,7 +113,7 @@ class OllamaProvider(BaseLLMProvider):
         async with self._loading:
             if self._client is None:
                 where = self._endpoint()
-                self._client = await asyncio.to_thread(_load, self.config, where)
+                self._client = await in_background(partial(_load, self.config, where), "sdk")
             return self._client
 
     async def stream(self, request: ProviderRequest) -> AsyncGenerator[ProviderEvent, None]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from coda_cli.engine.core.errors import LLMConnectionError, LLMError, LLMTimeoutError
 from coda_cli.engine.providers.endpoints import shown
 from coda_cli.engine.providers.http import read, translated, translation
+from coda_cli.engine.providers.local.background import in_background
 from coda_cli.engine.providers.wire import JSON, RawResponse, parse_json, whole
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class SDKTransport:
         async with self._loading:
             if self._sdk is None:
                 with translated(self._where):
-                    self._sdk = await asyncio.to_thread(self._load)
+                    self._sdk = await in_background(self._load, "sdk")
             return self._sdk
 
     @asynccontextmanager
