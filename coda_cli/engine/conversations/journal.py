@@ -88,7 +88,7 @@ class Journal:
 
         *build* runs under the lock and need not set `seq`; `head` stays what it was unless a record sets it. With
         *create* a missing file is made. Raises ConversationGoneError, and StoreError: for a disk that does not take
-        it, for a record that JSON cannot say, and for a file of another version (see NewerSchemaError, OlderSchemaError).
+        it, for a record that JSON cannot say, and for a file of another version (NewerSchemaError, OlderSchemaError).
         """
         try:
             with self.locked(create=create) as fd:
