@@ -79,7 +79,7 @@ class LlamaServer:
 
         Raises LLMModelNotFoundError, LLMProviderUnavailableError with what is wrong and what mends it.
         """
-        if not self._running():
+        if not self.loaded:
             await in_background(self._start, "llama-load")
 
     async def stop(self) -> None:
@@ -121,13 +121,14 @@ class LlamaServer:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _running(self) -> bool:
+    @property
+    def loaded(self) -> bool:
         """Whether the model is loaded: a child that still loads it has a process id too."""
         return self._ready and self.pid is not None
 
     def _start(self) -> None:
         with self._lock:
-            if self._running():
+            if self.loaded:
                 return
             self.close()
             head = read_head(self.path)

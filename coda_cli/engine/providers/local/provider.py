@@ -32,6 +32,7 @@ from coda_cli.engine.providers.base import BaseLLMProvider
 from coda_cli.engine.providers.http import LeanTransport
 from coda_cli.engine.providers.local import library, llama_server, weights
 from coda_cli.engine.providers.local.background import in_background
+from coda_cli.engine.providers.local.chat_template import ChatMessage
 from coda_cli.engine.providers.local.fetch import Progress
 from coda_cli.engine.providers.local.gguf import read_head
 from coda_cli.engine.providers.local.library import Located
@@ -44,7 +45,7 @@ from coda_cli.engine.providers.local.transformers_engine import (
     context_window,
 )
 from coda_cli.engine.providers.openai_chat import ChatMapping, chat_body
-from coda_cli.engine.providers.wire import events
+from coda_cli.engine.providers.wire import JSON, events, parse_json, whole
 
 _ENGINE_OPTIONS: Final = frozenset(
     {"device", "n_ctx", "n_threads", "n_gpu_layers", "cache_ram_mib", "dtype", "chat_template_kwargs"}
@@ -52,6 +53,7 @@ _ENGINE_OPTIONS: Final = frozenset(
 _DEVICES: Final = {"auto": "auto", "cpu": "cpu", "cuda": "cuda", "metal": "metal", "mps": "metal", "gpu": "gpu"}
 _LABEL: Final = re.compile(r"(\d+(?:\.\d+)?)([MB])", re.IGNORECASE)
 _TINY: Final = 1e9  # parameters
+_COUNT_SECONDS: Final = 5.0  # a count that takes longer is not worth waiting for
 
 
 class LocalProvider(BaseLLMProvider):
@@ -134,15 +136,11 @@ class LocalProvider(BaseLLMProvider):
         self, where: Located, request: ProviderRequest, options: Mapping[str, Any]
     ) -> AsyncGenerator[ProviderEvent, None]:
         server = llama_server.shared(where.path, _llama_params(options))
-        sent = replace(request, options={k: v for k, v in options.items() if k not in _ENGINE_OPTIONS}, tools=())
         # Progress chunks while a long prompt is read: they keep the idle timeout from taking it for silence.
-        body = {**chat_body(sent, self.profile(request.model)), "return_progress": True}
-        if template := options.get("chat_template_kwargs"):
-            body["chat_template_kwargs"] = template
+        body = {**self._llama_body(request, options), "return_progress": True}
         with server.in_use():
             await server.start()
-            headers = {"authorization": f"Bearer {server.api_key}"}
-            transport = LeanTransport(BASE_URL, headers, self.config, uds=server.uds)
+            transport = self._transport(server)
             try:
                 async with (
                     transport.post("/v1/chat/completions", body) as response,
@@ -154,6 +152,45 @@ class LocalProvider(BaseLLMProvider):
                 raise await in_background(partial(_explained, exc, server), "llama-obituary") from exc
             finally:
                 await transport.aclose()
+
+    def _llama_body(self, request: ProviderRequest, options: Mapping[str, Any]) -> JSON:
+        sent = replace(request, options={k: v for k, v in options.items() if k not in _ENGINE_OPTIONS}, tools=())
+        body = chat_body(sent, self.profile(request.model))
+        if template := options.get("chat_template_kwargs"):
+            body["chat_template_kwargs"] = template
+        return body
+
+    def _transport(self, server: LlamaServer) -> LeanTransport:
+        return LeanTransport(BASE_URL, {"authorization": f"Bearer {server.api_key}"}, self.config, uds=server.uds)
+
+    async def count_tokens(self, request: ProviderRequest) -> int | None:
+        """The number of tokens that the engine will count for *request*; None while its model is not loaded."""
+        options = {**self.config.extra_params, **request.options}
+        try:
+            request = replace(request, model=request.model or await self.resolve_model())
+            where = await in_background(partial(library.locate, request.model), "find-model")
+            if where.kind == "gguf":
+                return await self._llama_count(where, request, options)
+            engine = _engines.get(_engine_key(where.path, options))
+            return None if engine is None else await engine.count(_chat(request), _sampling(options))
+        except (LLMError, TimeoutError):
+            return None  # the answer itself will meet the same error, and tell it
+
+    async def _llama_count(self, where: Located, request: ProviderRequest, options: Mapping[str, Any]) -> int | None:
+        server = llama_server.shared(where.path, _llama_params(options))
+        with server.in_use():
+            if not server.loaded:
+                return None
+            transport, body = self._transport(server), self._llama_body(request, options)
+            try:
+                async with (
+                    asyncio.timeout(_COUNT_SECONDS),
+                    transport.post("/v1/chat/completions/input_tokens", body) as response,
+                ):
+                    counted = parse_json(await whole(response.chunks)).get("input_tokens")
+            finally:
+                await transport.aclose()
+        return counted if isinstance(counted, int) and counted > 0 else None
 
     def _gguf_profile(self, known: ModelProfile, where: Located) -> ModelProfile:
         head = read_head(where.path)
@@ -189,12 +226,17 @@ class LocalProvider(BaseLLMProvider):
 _engines: dict[tuple[Path, str, str], TransformersEngine] = {}
 
 
-def _engine(folder: Path, device: str, dtype: str) -> TransformersEngine:
+def _engine_key(folder: Path, options: Mapping[str, Any]) -> tuple[Path, str, str]:
+    return folder.resolve(), str(options.get("device", "auto")), str(options.get("dtype", "auto"))
+
+
+def _engine(folder: Path, options: Mapping[str, Any]) -> TransformersEngine:
     """This process's engine for a folder. Only the last one used is kept: such a model may fill the memory."""
-    key = (folder.resolve(), device, dtype)
+    key = _engine_key(folder, options)
     for other in [name for name in _engines if name != key]:
         engine = _engines.pop(other)
         threading.Thread(target=engine.close, name="coda-unload", daemon=True).start()
+    _, device, dtype = key
     return _engines.setdefault(key, TransformersEngine(folder, device, dtype))
 
 
@@ -205,11 +247,14 @@ async def _transformers(
         raise LLMInvalidRequestError(
             "the transformers engine can't hold an answer to a JSON Schema", hint="use a GGUF version of the model"
         )
-    engine = _engine(where.path, str(options.get("device", "auto")), str(options.get("dtype", "auto")))
-    messages = [{"role": message.role.value, "content": message.content} for message in request.messages]
-    async with aclosing(engine.stream(messages, _sampling(options))) as stream:
+    engine = _engine(where.path, options)
+    async with aclosing(engine.stream(_chat(request), _sampling(options))) as stream:
         async for event in stream:
             yield event
+
+
+def _chat(request: ProviderRequest) -> list[ChatMessage]:
+    return [{"role": message.role.value, "content": message.content} for message in request.messages]
 
 
 def _sampling(options: Mapping[str, Any]) -> Sampling:

@@ -104,6 +104,20 @@ class TransformersEngine:
         finally:
             stop.set()
 
+    async def count(self, messages: Sequence[ChatMessage], sampling: Sampling) -> int | None:
+        """The tokens of the prompt that *messages* make, or None while the model is not loaded. Raises LLMError."""
+        tokenizer = self._tokenizer
+        if tokenizer is None:
+            return None
+
+        def work() -> int:
+            try:
+                return int(_encode(tokenizer, messages, sampling)["input_ids"].shape[1])
+            except (ValueError, TypeError, RuntimeError) as exc:  # RuntimeError: the tokenizer is in use just now
+                raise self._translated(exc) from exc
+
+        return await in_background(work, "count-tokens")
+
     def close(self) -> None:
         """Give the model's memory back once its current answer is done."""
         with self._turn:
@@ -154,7 +168,7 @@ class TransformersEngine:
         tokenizer, model = self._tokenizer, self._model
         if model is None:
             raise LLMProviderUnavailableError("the model was unloaded meanwhile", hint="ask again")
-        encoded = self._encode(messages, sampling)
+        encoded = _encode(tokenizer, messages, sampling)
         prompt = int(encoded["input_ids"].shape[1])
         room = self._room(prompt, sampling)
         options = _options(model, tokenizer, sampling, room)
@@ -174,20 +188,6 @@ class TransformersEngine:
         sink.flush()
         send(Usage(TokenUsage(input_tokens=prompt, output_tokens=sink.count)))
         send(Finished(FinishReason.STOP if sink.ended else FinishReason.LENGTH))
-
-    def _encode(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Any:
-        tokenizer = self._tokenizer
-        template = tokenizer.chat_template
-        if isinstance(template, str):
-            special = {name: str(value) for name, value in tokenizer.special_tokens_map.items() if value}
-            text = render_chat(template, messages, {**special, **sampling.template_variables})
-        else:
-            text = plain_chat(messages, tokenizer.eos_token or "")
-        # The template has written the special tokens itself; adding them again would double the first one.
-        encoded = tokenizer(text, add_special_tokens=False, return_tensors="pt", return_token_type_ids=False)
-        if encoded["input_ids"].shape[1] == 0:
-            raise LLMInvalidRequestError("there is nothing to send: the conversation is empty")
-        return encoded
 
     def _room(self, prompt: int, sampling: Sampling) -> int:
         window = self.context_window
@@ -214,6 +214,20 @@ class TransformersEngine:
         )
         error.__cause__ = exc
         return error
+
+
+def _encode(tokenizer: Any, messages: Sequence[ChatMessage], sampling: Sampling) -> Any:
+    template = tokenizer.chat_template
+    if isinstance(template, str):
+        special = {name: str(value) for name, value in tokenizer.special_tokens_map.items() if value}
+        text = render_chat(template, messages, {**special, **sampling.template_variables})
+    else:
+        text = plain_chat(messages, tokenizer.eos_token or "")
+    # The template has written the special tokens itself; adding them again would double the first one.
+    encoded = tokenizer(text, add_special_tokens=False, return_tensors="pt", return_token_type_ids=False)
+    if encoded["input_ids"].shape[1] == 0:
+        raise LLMInvalidRequestError("there is nothing to send: the conversation is empty")
+    return encoded
 
 
 class _Sink:
