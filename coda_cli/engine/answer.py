@@ -9,18 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from coda_cli.engine.checkpoints import Checkpoints
-from coda_cli.engine.conversations.history import sendable
 from coda_cli.engine.core.errors import (
     CodaError,
-    LLMAuthenticationError,
+    LLMContextLengthError,
     LLMError,
     LLMIncompleteResponseError,
     LLMInvalidRequestError,
-    LLMProviderUnavailableError,
-    LLMUnsupportedError,
 )
 from coda_cli.engine.core.events import (
     AnalyticsUpdate,
@@ -44,14 +41,13 @@ from coda_cli.engine.core.messages import (
     new_id,
     user,
 )
-from coda_cli.engine.core.ports import Clock, ConversationStore, Provider, UsageRecord, UsageSink
+from coda_cli.engine.core.ports import Provider, ProviderRequest, StoredBranch
 from coda_cli.engine.core.responses import LLMResponse
 from coda_cli.engine.core.usage import FinishReason, Status, TokenUsage
 from coda_cli.engine.generation import Outcome
 from coda_cli.engine.request import build
 from coda_cli.engine.turn import Stamp, Turn
-
-_NEVER_SENT: Final = (LLMAuthenticationError, LLMUnsupportedError, LLMProviderUnavailableError)
+from coda_cli.engine.window import Window, WindowHost
 
 Emit = Callable[[Event], None]
 
@@ -78,22 +74,8 @@ class Plan:
     schema: Mapping[str, Any] | None = None
 
 
-@dataclass(slots=True)
-class ProviderStats:
-    """What this process asked of one provider. Cost in USD over the priced requests."""
-
-    request_count: int = 0
-    total_tokens: int = 0
-    total_cost: float = 0.0
-    error_count: int = 0
-
-
-class Host(Protocol):
+class Host(WindowHost, Protocol):
     """What an answer needs of the manager that it belongs to."""
-
-    store: ConversationStore
-    usage: UsageSink | None
-    clock: Clock
 
     async def resolve(self, provider: str | None, model: str | None) -> tuple[str, Provider, str]:
         """(name, provider, model) for what was asked, defaults filled in. Raises LLMError."""
@@ -101,10 +83,6 @@ class Host(Protocol):
 
     def price(self, provider: str, model: str, usage: TokenUsage) -> float | None:
         """USD, or None where no price is known."""
-        ...
-
-    def stats(self, provider: str) -> ProviderStats:
-        """The counters of *provider*."""
         ...
 
 
@@ -122,6 +100,7 @@ class Answer:
         self._name = plan.provider or ""
         self._model = plan.model or ""
         self._turn: Turn | None = None
+        self._sent: ProviderRequest | None = None
         self._dropped: list[str] = []
         self._started = host.clock.monotonic()
         self._question: str | None = None
@@ -160,7 +139,13 @@ class Answer:
         if error is None:
             response = await self._process(response)
         await self._keep_answer(response)
-        self._record(response, error)
+        if self._turn is not None:
+            self._host.accounts.record(
+                response.conversation_id, self._name, self._model, self._turn, response.status, error
+            )
+        if self._sent is not None and response.status is Status.COMPLETE and response.usage.reported:
+            learn = self._host.tokens.learn  # may write a small file
+            await asyncio.to_thread(learn, self._name, self._model, self._sent, response.usage.input_tokens)
         self._tell(response, error)
         return Outcome(response, error)
 
@@ -168,7 +153,7 @@ class Answer:
         plan = self._plan
         try:
             await asyncio.sleep(0)  # where a cancellation from before the start arrives
-            messages = await self._keep_question()
+            kept = await self._keep_question()
             self._name, provider, self._model = await self._host.resolve(plan.provider, plan.model)
         finally:
             self._publish(
@@ -176,19 +161,42 @@ class Answer:
             )
         self._tell_unsaved()
         self._message.created = self._host.clock.now()
-        request, self._dropped = build(
-            provider.config,
-            provider.profile(self._model),
-            self._model,
-            sendable(messages),
-            system_prompt=plan.system_prompt if plan.system_prompt is not None else _last_system_prompt(messages),
-            options=plan.options,
-            schema=plan.schema,
+        window = self._window(provider, kept)
+        await self._request(provider, await window.fit(kept))
+        if isinstance(self._error, LLMContextLengthError) and len(kept.messages) > 1:
+            # a window that nobody knew of, or a count that was too low
+            await self._request(provider, await window.fit(kept, smaller=True))
+        if self._error is not None:
+            raise self._error
+
+    def _window(self, provider: Provider, kept: StoredBranch) -> Window:
+        plan = self._plan
+        given = plan.system_prompt if plan.system_prompt is not None else _last_system_prompt(kept.messages)
+
+        def made(messages: Sequence[LLMMessage]) -> ProviderRequest:
+            request, self._dropped = build(
+                provider.config,
+                provider.profile(self._model),
+                self._model,
+                messages,
+                system_prompt=given,
+                options=plan.options,
+                schema=plan.schema,
+            )
+            return request
+
+        return Window(
+            self._host, plan.conversation_id, provider, self._name, self._model, made, self._stamp, self._publish
         )
+
+    async def _request(self, provider: Provider, request: ProviderRequest) -> None:
+        self._sent = request
         self._turn = Turn(provider, self._name, request, self._host.clock, self._stamp, self._started)
         await self._turn.run(self._emit)
-        if self._turn.error is not None:
-            raise self._turn.error
+
+    @property
+    def _error(self) -> LLMError | None:
+        return self._turn.error if self._turn is not None else None
 
     def _emit(self, event: Event) -> None:
         self._publish(event)
@@ -202,7 +210,7 @@ class Answer:
         piece = self._message.model_copy(update={"metadata": meta})
         await self._host.store.checkpoint(self._plan.conversation_id, piece, parts, self._question)
 
-    async def _keep_question(self) -> list[LLMMessage]:
+    async def _keep_question(self) -> StoredBranch:
         plan, store = self._plan, self._host.store
         if plan.must_exist:
             await self._check_exists()
@@ -215,7 +223,7 @@ class Answer:
         else:
             self._question = plan.question
         # up to this question, whatever another answer of the same conversation has added meanwhile
-        return await store.messages(plan.conversation_id, self._question)
+        return await store.stored_branch(plan.conversation_id, self._question)
 
     async def _check_exists(self) -> None:
         plan = self._plan
@@ -288,33 +296,6 @@ class Answer:
         else:
             self._tell_unsaved()
 
-    def _record(self, response: LLMResponse, error: LLMError | None) -> None:
-        turn = self._turn
-        if turn is None or (isinstance(error, _NEVER_SENT) and error.status is None):
-            return  # nothing was asked of anybody
-        stats = self._host.stats(response.provider)
-        stats.request_count += 1
-        stats.total_tokens += response.usage.total_tokens
-        stats.total_cost += response.cost or 0.0
-        stats.error_count += error is not None
-        if self._host.usage is None:
-            return
-        self._host.usage.record(
-            UsageRecord(
-                time=self._host.clock.now(),
-                conversation_id=response.conversation_id,
-                provider=response.provider,
-                model=response.model,
-                usage=response.usage,
-                cost=response.cost,
-                latency=turn.latency,
-                first_token=turn.first_token,
-                retries=turn.retries,
-                status=response.status.value,
-                error=type(error).__name__ if error is not None else None,
-            )
-        )
-
     def _tell(self, response: LLMResponse, error: LLMError | None) -> None:
         turn = self._turn
         if response.tool_calls and error is None:
@@ -340,7 +321,7 @@ class Answer:
                 **shared,
             )
         self._publish(final)
-        stats = self._host.stats(response.provider)
+        stats = self._host.accounts.stats(response.provider)
         self._publish(
             self._stamp(
                 AnalyticsUpdate,

@@ -7,15 +7,26 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from coda_cli.engine.answer import Answer, Emit, Plan, ProviderStats, asked
+from coda_cli.engine.accounts import Accounts
+from coda_cli.engine.answer import Answer, Emit, Plan, asked
 from coda_cli.engine.bus import EventBus, Subscription
 from coda_cli.engine.clock import SystemClock
+from coda_cli.engine.conversations.context import Compact
 from coda_cli.engine.conversations.manager import ConversationManager
-from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig, deadline
+from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig, deadline, sampling
 from coda_cli.engine.core.errors import LLMError, LLMProviderUnavailableError, LLMTimeoutError
 from coda_cli.engine.core.events import Event, ProviderStatusChange
-from coda_cli.engine.core.messages import MediaPart, new_id
-from coda_cli.engine.core.ports import Clock, ConversationStore, ModelInfo, Provider, UsageSink
+from coda_cli.engine.core.messages import LLMMessage, MediaPart, new_id
+from coda_cli.engine.core.ports import (
+    Clock,
+    ConversationStore,
+    ModelInfo,
+    Provider,
+    ProviderRequest,
+    StoredBranch,
+    StoredSummary,
+    UsageSink,
+)
 from coda_cli.engine.core.responses import LLMResponse
 from coda_cli.engine.core.usage import TokenUsage
 from coda_cli.engine.generation import Generation, Outcome
@@ -23,7 +34,10 @@ from coda_cli.engine.providers.choose import Choice, choose, standard_providers
 from coda_cli.engine.providers.endpoints import has_own_address
 from coda_cli.engine.providers.registry import create
 from coda_cli.engine.redact import conceal
+from coda_cli.engine.turn import Stamp
 from coda_cli.engine.usage.prices import price
+from coda_cli.engine.usage.tokens import TokenEstimator
+from coda_cli.engine.window import Window
 
 
 class LLMManager:
@@ -49,10 +63,12 @@ class LLMManager:
         self._made: dict[str, tuple[ProviderConfig | None, bool]] = {}
         self._retired: list[Provider] = []
         self.store: ConversationStore = store if store is not None else ConversationManager()
-        self.usage = usage
         self.clock: Clock = clock if clock is not None else SystemClock()
         self._bus = EventBus()
-        self._stats: dict[str, ProviderStats] = {}
+        self.accounts = Accounts(self.price, self.clock, usage)
+        self.tokens = TokenEstimator(
+            persist=isinstance(self.store, ConversationManager) and self.store.shelf.persistent
+        )
         self._available: dict[str, bool] = {}
         self._choice: Choice | None = None
 
@@ -169,6 +185,39 @@ class LLMManager:
         await self.store.append(conversation_id, question, parent)
         return conversation_id, question.message_id
 
+    async def preview_compact(
+        self, conversation_id: str, *, provider: str | None = None, model: str | None = None
+    ) -> Compact | None:
+        """What `compact` would summarise (its `messages`, `tokens` now), None where there is nothing to."""
+        window, kept = await self._window(conversation_id, provider, model)
+        return window.preview(kept)
+
+    async def compact(
+        self, conversation_id: str, *, provider: str | None = None, model: str | None = None
+    ) -> StoredSummary | None:
+        """Summarise all but the latest turn of the active branch with the model; None where there is nothing to.
+
+        The messages stay, and `ConversationManager.uncompact` sends them again. Raises CodaError where it fails.
+        """
+        window, kept = await self._window(conversation_id, provider, model)
+        return await window.compact(kept)
+
+    async def _window(
+        self, conversation_id: str, provider: str | None, model: str | None
+    ) -> tuple[Window, StoredBranch]:
+        kept = await self.store.stored_branch(conversation_id)
+        name, chosen, model = await self.resolve(provider, model)
+
+        def bare(messages: Sequence[LLMMessage]) -> ProviderRequest:
+            return ProviderRequest(model=model, messages=messages, options=sampling(chosen.config))
+
+        stamp = Stamp(conversation_id, self.clock)
+        return Window(self, conversation_id, chosen, name, model, bare, stamp, self._publish), kept
+
+    def _publish(self, event: Event) -> None:
+        if self.config.websocket_events_enabled:
+            self._bus.publish(event)
+
     def _generation(self, plan: Plan, stream: bool | None) -> Generation:
         chunked = self.config.stream_responses if stream is None else stream and self.config.stream_responses
         return Generation(lambda emit: self._answer(plan, emit), plan.conversation_id, chunked=chunked)
@@ -176,8 +225,7 @@ class LLMManager:
     async def _answer(self, plan: Plan, emit: Emit) -> Outcome:
         def publish(event: Event) -> None:
             emit(event)
-            if self.config.websocket_events_enabled:
-                self._bus.publish(event)
+            self._publish(event)
 
         return await Answer(plan, self, publish, self._process_response).run()
 
@@ -205,10 +253,6 @@ class LLMManager:
         """USD for *usage*, or None where no price is known."""
         config = self.config.providers.get(provider)
         return None if config is None else price(config.provider, model, usage, own_host=has_own_address(config))
-
-    def stats(self, provider: str) -> ProviderStats:
-        """What this process asked of *provider*."""
-        return self._stats.setdefault(provider, ProviderStats())
 
     # ---- providers --------------------------------------------------------------------------------------------
 
@@ -264,7 +308,7 @@ class LLMManager:
         Keys: `provider`, `kind`, `model`, `available`, `reason` (when available: a doubt about the model, or None),
         `hint`, `latency` (seconds), `request_count`, `total_tokens`, `total_cost` (USD), `error_count`.
         """
-        stats = self._stats.get(provider, ProviderStats())
+        stats = self.accounts.stats(provider)
         started = self.clock.monotonic()
         config: ProviderConfig | None = None
         shown, doubt, failure = model or "", None, None

@@ -1,7 +1,6 @@
 """`coda ask -c`, `--cid` and `--fork`: going on with a conversation from another process."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ def test_continue_sends_what_was_said_before_to_the_model_that_said_it(coda: Pro
         assert coda.run("ask", "-m", "fake/other", "-s", "Be brief.", "Which colour?").text == "Blue.\n"
         assert coda.run("ask", "-c", "Why?").text == "Because.\n"
         assert coda.run("ask", "-c", "-s", "", "Sure?").code == 0
-        sent = [request.json for request in fake.server.requests]
+        sent: list[Any] = [request.json for request in fake.server.requests]
     assert [request["model"] for request in sent] == ["other", "other", "other"]
     assert [(m["role"], m["content"]) for m in sent[1]["messages"]] == [
         ("system", "Be brief."),
@@ -120,4 +119,4 @@ def test_files_are_the_users_own(coda: Program) -> None:
     coda.run("ask", "hi", umask=0)
     for path in (coda.home / "data").rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
-    assert os.stat(coda.home / "data").st_mode & 0o777 == 0o700
+    assert (coda.home / "data").stat().st_mode & 0o777 == 0o700

@@ -22,6 +22,7 @@ from coda_cli.engine.conversations.store import Folder
 from coda_cli.engine.conversations.tree import Conversation, Summary
 from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.core.messages import LLMMessage, Part, new_id
+from coda_cli.engine.core.ports import StoredBranch, StoredSummary
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -98,18 +99,12 @@ class ConversationManager:
 
         A summary in force stands for what it covers; hidden messages are left out. Unlimited without *max_tokens*.
         """
-        conversation = await self.open(conversation_id)
-        path = [node for node in conversation.path() if not node.hidden]
         from coda_cli.engine.conversations import context
         from coda_cli.engine.usage.tokens import TokenEstimator
 
-        return context.fit_to(
-            [node.message.model_copy() for node in path],
-            max_tokens,
-            TokenEstimator().count_message,
-            summary=conversation.summary_for(path),
-            pinned={node.message.message_id for node in path if node.pinned},
-        )
+        kept = await self.stored_branch(conversation_id)
+        count = TokenEstimator(persist=False).count_message
+        return context.fit_to(kept.messages, max_tokens, count, summary=kept.summary, pinned=kept.pinned)
 
     # ---- the port that the engine writes through --------------------------------------------------------------------
 
@@ -131,9 +126,26 @@ class ConversationManager:
         """The branch that ends at *to* (default: the head), first to last."""
         return await self._in_turn(self._boat.messages, conversation_id, to)
 
-    async def summarise(self, conversation_id: str, covers: Sequence[str], text: str, model: str) -> Summary:
+    async def stored_branch(self, conversation_id: str, to: str | None = None) -> StoredBranch:
+        """The branch that ends at *to* (default: the head) as it is to be sent: without hidden messages."""
+
+        def read(name: str) -> StoredBranch:
+            conversation = self._boat.load(name)
+            path = conversation.path(to)
+            shown = [node for node in path if not node.hidden or node is path[-1]]
+            summary = conversation.summary_for(path)
+            return StoredBranch(
+                [node.message.model_copy() for node in shown],
+                frozenset(node.message.message_id for node in shown if node.pinned),
+                StoredSummary(summary.id, summary.covers, summary.text) if summary is not None else None,
+            )
+
+        return await self._in_turn(read, conversation_id)
+
+    async def summarise(self, conversation_id: str, covers: Sequence[str], text: str, model: str) -> StoredSummary:
         """Keep a summary that stands for the messages *covers*; `uncompact` undoes it."""
-        return await self._change(operations.summarise, conversation_id, covers, text, model=model)
+        made = await self._change(operations.summarise, conversation_id, covers, text, model=model)
+        return StoredSummary(made.id, made.covers, made.text)
 
     def unsaved(self, conversation_id: str) -> CodaError | None:
         """Why what was said lately in the conversation is in memory only; None when all of it is on disk."""

@@ -15,6 +15,8 @@ from coda_cli.engine.conversations.tree import Conversation
 class MemoryShelf(Shelf):
     """Forgets everything when the process ends."""
 
+    persistent = False
+
     def __init__(self) -> None:
         super().__init__()
         self._conversations: dict[str, Conversation] = {}

@@ -24,6 +24,9 @@ class Shelf(ABC):
     Synchronous and safe to use from several threads; `ConversationManager` is its asynchronous side.
     """
 
+    persistent = True
+    """Whether it outlives this process."""
+
     def __init__(self) -> None:
         self._reading = threading.RLock()
         self._parents: dict[str, str | None] = {}  # of the answers that are being checkpointed

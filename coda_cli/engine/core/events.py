@@ -5,9 +5,10 @@ usage, then exactly one `Finished`. A stream that ends without `Finished` was cu
 
 `Event` is what front ends, programs and logs see. It is frozen and JSON-able (`to_json()`); every event has `type`,
 `seq` (from 0, without gaps, per generation), `time` (Unix seconds) and `conversation_id`. Order within a generation:
-`conversation_created` (only for a new conversation), `response_start`, then `context_compacted` and `context_trimmed`
-where the context had to shrink, then any of `response_chunk`, `reasoning_chunk`, `function_calls`, `retry_scheduled`;
-last exactly one of `response_complete` and `response_error`, after which only an `analytics_update` may follow.
+`conversation_created` (only for a new conversation), `response_start`; then `context_compacting`, `context_compacted`
+and `context_trimmed` where the context had to shrink, then any of `response_chunk`, `reasoning_chunk`,
+`function_calls`, `retry_scheduled`; last exactly one of `response_complete` and `response_error`, after which only an
+`analytics_update` may follow. `conversation_unsaved` may come once, anywhere after `response_start`.
 `provider_status_change` belongs to no generation.
 """
 
@@ -202,6 +203,15 @@ class AnalyticsUpdate(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContextCompacting(_Event):
+    """The model is asked to summarise `messages` older messages; `reason` is as in `ContextCompacted`."""
+
+    type: ClassVar[str] = "context_compacting"
+    messages: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContextCompacted(_Event):
     """Older messages were summarised: from now on `text` is sent in place of the messages `covers`.
 
@@ -246,6 +256,7 @@ Event = (
     | ResponseError
     | ProviderStatusChange
     | AnalyticsUpdate
+    | ContextCompacting
     | ContextCompacted
     | ContextTrimmed
 )

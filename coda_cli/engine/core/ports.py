@@ -97,6 +97,24 @@ class Provider(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class StoredSummary:
+    """A summary in force: `text` stands for the messages with the ids `covers`."""
+
+    id: str
+    covers: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBranch:
+    """A branch as it goes into a request: without hidden messages; `pinned` are ids that are never summarised."""
+
+    messages: list[LLMMessage]
+    pinned: frozenset[str] = frozenset()
+    summary: StoredSummary | None = None
+
+
 class ConversationStore(Protocol):
     """Where messages are kept. The journal implements it; `conversations.memory` keeps them in this process."""
 
@@ -116,6 +134,14 @@ class ConversationStore(Protocol):
 
     async def messages(self, conversation_id: str, to: str | None = None) -> list[LLMMessage]:
         """The branch that ends at *to* (default: the newest), first to last. Raises KeyError for an unknown one."""
+        ...
+
+    async def stored_branch(self, conversation_id: str, to: str | None = None) -> StoredBranch:
+        """The same branch with its marks, as it is to be sent. Raises KeyError for an unknown one."""
+        ...
+
+    async def summarise(self, conversation_id: str, covers: Sequence[str], text: str, model: str) -> StoredSummary:
+        """Keep a summary that stands for the messages *covers* from now on."""
         ...
 
     def unsaved(self, conversation_id: str) -> CodaError | None:

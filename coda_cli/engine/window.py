@@ -1,0 +1,223 @@
+"""Fitting a conversation into a model's window before it is sent: summarise older turns, or leave them out and say so.
+
+What to do is decided by `conversations.context`, which is pure; here it is done: the model is asked for the summary,
+the store keeps it, and the events tell it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, assert_never
+
+from coda_cli.engine.accounts import Accounts
+from coda_cli.engine.conversations.context import Compact, Decision, Limits, Send, TooLong, decide
+from coda_cli.engine.conversations.history import sendable
+from coda_cli.engine.conversations.summary import summarise
+from coda_cli.engine.core.config import LLMConfig
+from coda_cli.engine.core.errors import CodaError, LLMBadResponseError
+from coda_cli.engine.core.events import ContextCompacted, ContextCompacting, ContextTrimmed, Event
+from coda_cli.engine.core.messages import LLMMessage
+from coda_cli.engine.core.ports import Clock, ConversationStore, Provider, ProviderRequest, StoredBranch, StoredSummary
+from coda_cli.engine.core.usage import Status
+from coda_cli.engine.turn import Stamp, Turn
+from coda_cli.engine.usage.tokens import ModelCounter, TokenEstimator
+
+_ASK_EXACTLY: Final = 2
+"""Where the estimate says that more than the window's half is taken, an engine on this machine is asked to count."""
+
+_THINKING: Final = 4_096
+"""Tokens that a reasoning model gets beside a summary's own, or it would end before it begins to write."""
+
+Build = Callable[[Sequence[LLMMessage]], ProviderRequest]
+
+
+class WindowHost(Protocol):
+    """What fitting needs of the manager."""
+
+    config: LLMConfig
+    store: ConversationStore
+    clock: Clock
+    tokens: TokenEstimator
+    accounts: Accounts
+
+
+class Window:
+    """The window of one model of one provider, for one conversation.
+
+    *build* makes a request of messages: the system prompt, tools and a schema go along with them.
+    """
+
+    def __init__(
+        self,
+        host: WindowHost,
+        conversation_id: str,
+        provider: Provider,
+        name: str,
+        model: str,
+        build: Build,
+        stamp: Stamp,
+        publish: Callable[[Event], None],
+    ) -> None:
+        self._host = host
+        self._conversation_id = conversation_id
+        self._provider, self._name, self._model = provider, name, model
+        self._build = build
+        self._stamp, self._publish = stamp, publish
+        self._profile = provider.profile(model)
+        empty = build([])
+        self._counter: ModelCounter = host.tokens.counter(name, model)
+        self._empty = empty
+        answer = empty.options.get("max_tokens")
+        most = answer if isinstance(answer, int) and not isinstance(answer, bool) else None
+        self._limits = Limits.of(host.config.conversation, self._profile, most)
+
+    async def fit(self, kept: StoredBranch, *, smaller: bool = False) -> ProviderRequest:
+        """The request for *kept*. With *smaller* all but the latest turn is summarised: the last one was refused.
+
+        Raises LLMContextLengthError where the question alone is too long.
+        """
+        messages = sendable(kept.messages)
+        decision = self._decide(messages, kept, kept.summary, self._limits, force=smaller)
+        if isinstance(decision, Send) and await self._count_exactly(decision):
+            decision = self._decide(messages, kept, kept.summary, self._limits)
+        failure: str | None = None
+        if isinstance(decision, Compact):
+            summary = kept.summary
+            try:
+                summary = await self._summarise(decision)
+            except CodaError as error:
+                failure = error.message
+            after = self._decide(messages, kept, summary, self._limits.without_summaries())
+            if summary is not None and failure is None and isinstance(after, Send):
+                self._tell_compacted(decision, summary, after)
+            if smaller and failure is not None:
+                after = self._only_the_latest(messages, kept, decision)
+            decision = after
+        match decision:
+            case Send():
+                if decision.trimmed:
+                    self._tell_trimmed(decision, failure)
+                return self._build(decision.messages)
+            case TooLong():
+                raise decision.error()
+            case Compact():
+                raise AssertionError("a decision without summaries asked for one")
+            case _:
+                assert_never(decision)
+
+    def preview(self, kept: StoredBranch) -> Compact | None:
+        """What `compact` would summarise; None where there is nothing to."""
+        decision = self._decide(sendable(kept.messages), kept, kept.summary, self._limits, force=True)
+        return decision if isinstance(decision, Compact) else None
+
+    async def compact(self, kept: StoredBranch) -> StoredSummary | None:
+        """Summarise all but the latest turn, because a person asked for it. Raises CodaError where that fails."""
+        decision = self.preview(kept)
+        if decision is None:
+            return None
+        summary = await self._summarise(decision)
+        after = self._decide(sendable(kept.messages), kept, summary, self._limits.without_summaries())
+        if isinstance(after, Send):
+            self._tell_compacted(decision, summary, after)
+        return summary
+
+    def _decide(
+        self,
+        messages: Sequence[LLMMessage],
+        kept: StoredBranch,
+        summary: StoredSummary | None,
+        limits: Limits,
+        *,
+        force: bool = False,
+    ) -> Decision:
+        return decide(
+            messages,
+            limits,
+            self._counter.message,
+            pinned=kept.pinned,
+            summary=summary,
+            system_tokens=self._counter.request(self._empty),
+            force=force,
+        )
+
+    async def _count_exactly(self, decision: Send) -> bool:
+        """Ask an engine on this machine where it may matter; whether the counts have changed."""
+        window = self._limits.window
+        if window is None or (decision.tokens + self._limits.reserve) * _ASK_EXACTLY < window:
+            return False
+        request = self._build(decision.messages)
+        exact = await self._provider.count_tokens(request)
+        if exact is None:
+            return False
+        self._counter = self._counter.corrected(request, exact)
+        return True
+
+    async def _summarise(self, decision: Compact) -> StoredSummary:
+        self._publish(self._stamp(ContextCompacting, messages=len(decision.ids), reason=decision.reason))
+        text = await summarise(
+            self,
+            decision.messages,
+            self._counter.message,
+            previous=decision.previous,
+            max_tokens=decision.max_tokens,
+            window=self._limits.window,
+        )
+        return await self._host.store.summarise(self._conversation_id, decision.covers, text, self._model)
+
+    async def ask(self, messages: Sequence[LLMMessage], max_tokens: int) -> str:
+        """The `Summarizer`: the same model, asked beside the conversation. Raises LLMError."""
+        thinks = self._profile.reasons or self._profile.thinking != "none"
+        options: dict[str, object] = {"max_tokens": max_tokens + (_THINKING if thinks else 0)}
+        if thinks:
+            options["effort"] = "low"
+        elif "temperature" in self._profile.sampling:
+            options["temperature"] = 0.0
+        request = ProviderRequest(model=self._model, messages=messages, options=options)
+        host = self._host
+        turn = Turn(self._provider, self._name, request, host.clock, self._stamp.aside(), host.clock.monotonic())
+        await turn.run(_nobody_hears)
+        status = Status.COMPLETE if turn.error is None else Status.ERROR
+        host.accounts.record(self._conversation_id, self._name, self._model, turn, status, turn.error)
+        if turn.error is not None:
+            raise turn.error
+        if not turn.answer.text.strip():
+            raise LLMBadResponseError("the model wrote nothing", final=True)
+        return turn.answer.text
+
+    def _only_the_latest(self, messages: Sequence[LLMMessage], kept: StoredBranch, tried: Compact) -> Decision:
+        """Leave out what could not be summarised: the vendor has refused to read it."""
+        gone = set(tried.ids)
+        rest = [message for message in messages if message.message_id not in gone]
+        decision = self._decide(rest, kept, kept.summary, self._limits.without_summaries())
+        if isinstance(decision, Send):
+            trimmed = (*tried.ids, *decision.trimmed)
+            return Send(decision.messages, decision.tokens, decision.covered, trimmed, "context_window")
+        return decision
+
+    def _tell_compacted(self, decision: Compact, summary: StoredSummary, after: Send) -> None:
+        self._publish(
+            self._stamp(
+                ContextCompacted,
+                summary_id=summary.id,
+                covers=list(summary.covers),
+                text=summary.text,
+                reason=decision.reason,
+                tokens_before=decision.tokens,
+                tokens_after=after.tokens,
+            )
+        )
+
+    def _tell_trimmed(self, decision: Send, failure: str | None) -> None:
+        self._publish(
+            self._stamp(
+                ContextTrimmed,
+                trimmed=list(decision.trimmed),
+                reason=decision.reason or "context_window",
+                tokens=decision.tokens,
+                failure=failure,
+            )
+        )
+
+
+def _nobody_hears(event: Event) -> None:
+    """Of a summary only the end is told."""
