@@ -67,7 +67,7 @@ def test_show_prints_toml_that_reads_back(home: Path) -> None:
     assert result.exit_code == 0
     shown = tomllib.loads(result.stdout)
     assert shown["providers"]["openai"]["model"] == "gpt-6.1-sol"
-    assert shown["conversation"]["max_messages"] == 50
+    assert shown["conversation"]["auto_summarize"] is True
     assert "(not there: built-in settings)" in result.stdout
     assert list(home.iterdir()) == []
 

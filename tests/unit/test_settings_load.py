@@ -65,8 +65,8 @@ def test_defaults_of_a_provider() -> None:
 def test_defaults_of_conversation_and_tools() -> None:
     settings = of(None)
     conversation, calling = settings.conversation, settings.function_calling
-    assert (conversation.max_messages, conversation.max_tokens_per_conversation) == (50, 8000)
-    assert (conversation.auto_summarize, conversation.summarize_threshold) == (True, 40)
+    assert (conversation.max_messages, conversation.max_tokens_per_conversation) == (None, None)
+    assert (conversation.auto_summarize, conversation.summarize_threshold) == (True, None)
     assert (conversation.memory_integration_enabled, conversation.personality_integration_enabled) == (True, True)
     assert (calling.enabled, calling.auto_execute, calling.parallel_execution) == (True, True, True)
     assert (calling.max_function_calls_per_turn, calling.tool_integration_enabled) == (5, True)

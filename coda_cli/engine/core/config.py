@@ -53,12 +53,17 @@ class ProviderConfig(_Config):
 
 
 class ConversationConfig(_Config):
-    """How long conversations are kept in the window."""
+    """How much of a conversation goes into one request; all of it stays in the conversation.
 
-    max_messages: int = Field(default=50, gt=0)
-    max_tokens_per_conversation: int = Field(default=8000, gt=0)
+    `max_messages` and `max_tokens_per_conversation` are never passed, more than `summarize_threshold` messages are
+    summarised; None leaves it to the model's window. Older turns are summarised, or with `auto_summarize=False` left
+    out; events tell both.
+    """
+
+    max_messages: int | None = Field(default=None, gt=0)
+    max_tokens_per_conversation: int | None = Field(default=None, gt=0)
     auto_summarize: bool = True
-    summarize_threshold: int = Field(default=40, gt=0)
+    summarize_threshold: int | None = Field(default=None, gt=0)
     memory_integration_enabled: bool = True
     personality_integration_enabled: bool = True
 

@@ -84,10 +84,14 @@ class ScriptedProvider(BaseLLMProvider):
         """`scripted`, unless the configuration names another."""
         return self.config.model or "scripted"
 
+    def next_reply(self, request: ProviderRequest) -> Reply:
+        """What *request* is answered with: for subclasses that decide by what is asked."""
+        return self._script.next()
+
     async def stream(self, request: ProviderRequest) -> AsyncGenerator[ProviderEvent, None]:
         """The next reply, word by word."""
         self.requests.append(request)
-        reply = self._script.next()
+        reply = self.next_reply(request)
         for piece in _PIECES.findall(reply.reasoning):
             await asyncio.sleep(reply.delay)
             yield ReasoningDelta(piece)
