@@ -40,7 +40,7 @@ def migrate(journal: Journal, backups: Path) -> bool:
                 return False
             try:
                 _copy(journal, fd, temporary)
-                _keep(journal.path, backups, f"{journal.path.stem}.schema{schema}")
+                keep(journal.path, backups, f"{journal.path.stem}.schema{schema}")
                 temporary.replace(journal.path)
                 sync_folder(journal.path.parent)
             finally:
@@ -63,12 +63,13 @@ def _copy(journal: Journal, fd: int, new: Path) -> None:
             if line.record is not None:
                 file.write(encode(line.record))
             else:
-                _copy_bytes(fd, line.offset, line.end, file)
+                copy_bytes(fd, line.offset, line.end, file)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _copy_bytes(fd: int, start: int, end: int, file: BinaryIO) -> None:
+def copy_bytes(fd: int, start: int, end: int, file: BinaryIO) -> None:
+    """Write the bytes from *start* to *end* of the open file *fd*, and a newline if they do not end with one."""
     last = b""
     while start < end and (piece := os.pread(fd, min(_BLOCK, end - start), start)):
         file.write(piece)
@@ -78,7 +79,7 @@ def _copy_bytes(fd: int, start: int, end: int, file: BinaryIO) -> None:
         file.write(b"\n")
 
 
-def _keep(file: Path, backups: Path, stem: str) -> None:
+def keep(file: Path, backups: Path, stem: str) -> None:
     """Give *file* a name in *backups* beside its own, never in another's place."""
     paths.private_dir(backups)
     for number in count():
