@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -261,7 +262,7 @@ class _Reading:
         self.check = check
         self.file = file
         self.conversation = Conversation()
-        self.records = self.size = 0
+        self.records = self.size = self._lines = 0
         self._seq: int | None = None
         self._torn = False
         self._excused = False  # a line before this one is lost: what follows from that is no finding of its own
@@ -269,15 +270,26 @@ class _Reading:
         self._disorder = 0
 
     def run(self) -> None:
-        for line in Journal(self.file).lines():
-            self.size = line.end
-            if line.record is not None:
-                self._record(line, line.record)
-            elif not self._unfinished(line):
-                self._bad(line)
+        start: int | None = 0
+        while start is not None:
+            start = self._read(start)
         if self._disorder:
             problem = f"{self._disorder} records have a number that is not after the one before"
             self._tell("order", problem, "nothing to do: they are read in the order of the file")
+
+    def _read(self, start: int) -> int | None:
+        """Read from byte *start* on; where to go on, if somebody was writing the last line just then."""
+        before = self._lines
+        for line in Journal(self.file).lines(start):
+            line = replace(line, number=before + line.number)
+            if line.record is None and self._unfinished(line):
+                return line.offset
+            self.size, self._lines = line.end, line.number
+            if line.record is not None:
+                self._record(line, line.record)
+            else:
+                self._bad(line)
+        return None
 
     def _tell(self, kind: Kind, problem: str, way: str, line: Line | None = None, *, mends: bool = False) -> None:
         work = (lambda: self.check.mended(self.file)) if mends else None
