@@ -80,7 +80,8 @@ def compacted(decision: Decision) -> Compact:
     return decision
 
 
-SEED = Limits.of(ConversationConfig(), ModelProfile(context_window=1_000_000, max_output=64_000))
+CONFIG = ConversationConfig(max_messages=50, max_tokens_per_conversation=8_000, summarize_threshold=40)
+SEED = Limits.of(CONFIG, ModelProfile(context_window=1_000_000, max_output=64_000))
 
 
 # ---- the limits of the settings ------------------------------------------------------------------------------
@@ -144,7 +145,7 @@ def test_leaving_out_goes_in_steps_so_that_the_head_of_the_request_stays() -> No
 
 
 def test_the_small_window_of_a_model_wins_over_the_settings() -> None:
-    limits = Limits.of(ConversationConfig(), ModelProfile(context_window=512))
+    limits = Limits.of(CONFIG, ModelProfile(context_window=512))
     decision = compacted(decide(chat(10, words=30), limits, count, system_tokens=20))
     assert decision.reason == "context_window"
     after = sent(
@@ -198,7 +199,7 @@ def test_a_question_larger_than_the_settings_is_sent_alone() -> None:
 
 
 def test_a_question_larger_than_the_window_is_an_error_that_says_what_to_do() -> None:
-    limits = Limits.of(ConversationConfig(), ModelProfile(context_window=512))
+    limits = Limits.of(CONFIG, ModelProfile(context_window=512))
     decision = decide([*chat(3)[:-1], said(MessageRole.USER, "q", 900)], limits, count, system_tokens=20)
     assert isinstance(decision, TooLong)
     error = decision.error()
@@ -208,7 +209,7 @@ def test_a_question_larger_than_the_window_is_an_error_that_says_what_to_do() ->
 
 
 def test_an_error_names_what_fills_the_window() -> None:
-    limits = Limits.of(ConversationConfig(), ModelProfile(context_window=512))
+    limits = Limits.of(CONFIG, ModelProfile(context_window=512))
     branch = [said(MessageRole.USER, "u0", 480), *chat(1)]
     pinned = decide(branch, limits, count, pinned=["u0"])
     assert isinstance(pinned, TooLong)
@@ -274,7 +275,7 @@ def test_a_summary_of_another_branch_is_not_sent() -> None:
 
 def test_a_summary_too_large_for_a_smaller_model_gives_way_in_sight() -> None:
     note = Note(("u0", "a0"), text="word " * 900)
-    limits = Limits.of(ConversationConfig(), ModelProfile(context_window=512)).without_summaries()
+    limits = Limits.of(CONFIG, ModelProfile(context_window=512)).without_summaries()
     decision = sent(decide(chat(2), limits, count, summary=note))
     assert decision.trimmed == ("u0", "a0")
     assert decision.reason == "context_window"
