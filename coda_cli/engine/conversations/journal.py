@@ -233,12 +233,18 @@ class Journal:
             if line.record is not None:
                 yield line.record
 
-    def backward(self) -> Iterator[Record]:
-        """The good records, last to first, reading no more of the file than is asked for."""
+    def backward(self, passed_over: Callable[[bytes], bool] | None = None) -> Iterator[Record]:
+        """The good records, last to first, reading no more of the file than is asked for.
+
+        Lines of which *passed_over* is true are not looked into: it sees them as this version writes them.
+        """
         with self.path.open("rb") as file:
             understand = _decoder(file.fileno())
+            known = passed_over if understand is decode else None
             size = os.fstat(file.fileno()).st_size
             for raw in _lines_backward(file.fileno(), size):
+                if known is not None and known(raw):
+                    continue
                 if (record := understand(raw)[0]) is not None:
                     yield record
 
