@@ -32,8 +32,8 @@ from coda_cli.engine.usage.tokens import ModelCounter
 
 count = ModelCounter().message
 CHAT = [
-    user("My name is Ada and the port must be 8443. " * 5),
-    assistant("I have written that into `server.toml`. " * 5),
+    user("My name is Ada and the port must be 8443. " * 20),
+    assistant("I have written that into `server.toml`. " * 20),
 ]
 
 
@@ -119,6 +119,23 @@ async def test_a_message_larger_than_the_window_is_cut_and_none_of_it_lost() -> 
     assert len(model.prompts) > 1
     for line in lines:
         assert sum(f"{line}\n" in prompt for prompt in model.prompts) == 1
+
+
+async def test_a_summary_is_at_most_half_of_what_it_replaces() -> None:
+    """A small model writes until it is cut: cut at the length of the original, it would never be short enough."""
+    model = Asked()
+    await summarise(model, CHAT, count, max_tokens=1_024)
+    await summarise(model, [user("Hi"), assistant("Ho")], count, max_tokens=1_024)
+    assert model.limits == [sum(map(count, CHAT)) // 2, SHORT_ENOUGH]
+
+
+async def test_marks_that_a_model_copies_are_not_part_of_the_notes() -> None:
+    def copy(prompt: str) -> str:
+        return "\n".join(line for line in prompt.splitlines() if line.startswith(("<<<", ">>>"))) + "\nport 8443 >>> x"
+
+    assert await summarise(Asked(copy), CHAT, count) == "port 8443 >>> x"
+    with pytest.raises(LLMBadResponseError, match="empty"):
+        await summarise(Asked(lambda prompt: copy(prompt).removesuffix("port 8443 >>> x")), CHAT, count)
 
 
 @pytest.mark.parametrize("answer", ["", "  \n", "...", "**"])

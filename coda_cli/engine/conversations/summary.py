@@ -7,6 +7,7 @@ stands between marks that it cannot contain, and is called data: an instruction 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final, assert_never
 
@@ -40,6 +41,7 @@ SHORT_ENOUGH: Final = 64
 _WORDS_PER_TOKEN: Final = 0.6
 _MOST_OF_A_RESULT: Final = 4_000  # characters of one tool result or call
 _LEAST_ROOM: Final = 64
+_MARKS: Final = re.compile(r"^[ \t]*(<<<|>>>)[ \w]*\b[0-9a-f]{8}[ \t]*$", re.MULTILINE)
 _ROLES: Final = {
     MessageRole.SYSTEM: "System",
     MessageRole.USER: "User",
@@ -87,15 +89,19 @@ async def summarise(
     max_tokens: int = 512,
     window: int | None = None,
 ) -> str:
-    """Notes of about *max_tokens* that stand for *messages* and for *previous*, the notes before them.
+    """Notes that stand for *messages*, and for *previous*, the notes before them.
 
-    *window* is the summarising model's, in tokens; a longer transcript is noted piece by piece. Raises LLMError:
-    what the model failed with, LLMBadResponseError for notes that are empty or longer than what they replace, and
-    LLMContextLengthError where it would take too many requests.
+    They get at most *max_tokens*, and half of what they replace. *window* is the summarising model's, in tokens; a
+    longer transcript is noted piece by piece. Raises LLMError: what the model failed with, LLMBadResponseError for
+    notes that are empty or longer than what they replace, and LLMContextLengthError where it would take too many
+    requests.
     """
     pieces = transcript(messages)
     if not pieces:
         raise LLMBadResponseError("there is nothing to summarise: the messages have no text", final=True)
+    replaced = sum(map(count, messages)) + count_text(count, previous or "")
+    # Half of what it replaces: a model under a billion parameters writes until it is cut.
+    max_tokens = min(max_tokens, max(SHORT_ENOUGH, replaced // 2))
     asked = count_text(count, "\n".join(message.content for message in request([], previous, max_tokens)))
     room = (window or UNKNOWN_WINDOW) - asked - 2 * max_tokens  # once for the answer, once for the notes so far
     chunks = list(_packed(pieces, count, room)) if room >= _LEAST_ROOM else []
@@ -104,7 +110,6 @@ async def summarise(
             f"{len(messages)} messages are too many to be summarised in {MOST_REQUESTS} requests to this model",
             hint="choose a model with a larger window with -m, or begin a new conversation",
         )
-    replaced = sum(map(count, messages)) + count_text(count, previous or "")
     notes = ""
     for chunk in chunks:
         answer = await summarizer.ask(request(chunk, notes or previous, max_tokens), max_tokens)
@@ -119,7 +124,7 @@ def count_text(count: Count, text: str) -> int:
 
 def _sane(answer: str, count: Count, most: int) -> str:
     """*answer* if it can be notes: some words, at most *most* tokens. Raises LLMBadResponseError."""
-    notes = answer.strip()
+    notes = _MARKS.sub("", answer).strip()  # small models copy them
     if not any(letter.isalnum() for letter in notes):
         raise LLMBadResponseError("the model's summary is empty", final=True)
     if (size := count_text(count, notes)) > max(SHORT_ENOUGH, most):
