@@ -19,12 +19,16 @@ from coda_cli.engine.conversations.tree import Conversation
 
 @dataclass(slots=True)
 class _Afloat:
-    """A conversation that is ahead of its file by the records `waiting`, because of `problem`."""
+    """A conversation that is ahead of its file by the records `waiting`, because of `problem`.
+
+    `deleted`: its file went to the trash meanwhile; what is waiting follows it there.
+    """
 
     conversation: Conversation
     problem: StoreError
     new: bool
     waiting: list[Record] = field(default_factory=list)
+    deleted: bool = False
 
 
 class Lifeboat(Shelf):
@@ -43,7 +47,7 @@ class Lifeboat(Shelf):
     def create(self, conversation_id: str, *, title: str = "", origin: dict[str, Any] | None = None) -> bool:
         """Make the conversation unless it exists; whether it is new. A disk that refuses does not matter yet."""
         with self._reading:
-            if conversation_id in self._afloat:
+            if self._visible(conversation_id) is not None:
                 return False
             try:
                 return self._shelf.create(conversation_id, title=title, origin=origin)
@@ -58,16 +62,15 @@ class Lifeboat(Shelf):
 
         *build* may run twice. Raises KeyError for an unknown id, and StoreError for what no disk could take.
         """
-        with self._reading:
+        with self._reading:  # always before the file's lock: *build* may load, which takes it too
             afloat = self._afloat.get(conversation_id)
             if afloat is not None and not self._land(conversation_id, afloat):
                 return _keep(afloat, build)
-        try:
-            return self._shelf.append(conversation_id, build)
-        except DiskError as error:
-            with self._reading:
+            try:
+                return self._shelf.append(conversation_id, build)
+            except DiskError as error:
                 begun = copy.deepcopy(self._shelf.load(conversation_id))  # to read it, a full disk is good enough
-                afloat = self._afloat.setdefault(conversation_id, _Afloat(begun, error, new=False))
+                afloat = self._afloat[conversation_id] = _Afloat(begun, error, new=False)
                 return _keep(afloat, build)
 
     def land(self) -> None:
@@ -95,12 +98,16 @@ class Lifeboat(Shelf):
     def load(self, conversation_id: str) -> Conversation:
         """The conversation with what is waiting. Raises KeyError and StoreError."""
         with self._reading:
-            afloat = self._afloat.get(conversation_id)
+            afloat = self._visible(conversation_id)
             return afloat.conversation if afloat is not None else self._shelf.load(conversation_id)
+
+    def _visible(self, conversation_id: str) -> _Afloat | None:
+        afloat = self._afloat.get(conversation_id)
+        return afloat if afloat is not None and not afloat.deleted else None
 
     def exists(self, conversation_id: str) -> bool:
         """Whether there is one of this id. Raises StoreError."""
-        return conversation_id in self._afloat or self._shelf.exists(conversation_id)
+        return self._visible(conversation_id) is not None or self._shelf.exists(conversation_id)
 
     def rows(self, where: Filter, *, limit: int, offset: int = 0) -> list[ConversationInfo]:
         """As the shelf below says."""
@@ -121,19 +128,27 @@ class Lifeboat(Shelf):
             if afloat is not None and not self._land(conversation_id, afloat) and afloat.new:
                 del self._afloat[conversation_id]
                 return None
-        return self._shelf.delete(conversation_id)
+            there = self._shelf.delete(conversation_id)
+            if afloat is not None:
+                afloat.deleted = True
+            return there
 
     def restore(self, conversation_id: str) -> Path | None:
-        """As the shelf below says."""
-        return self._shelf.restore(conversation_id)
+        """Take it out of the trash; what is waiting comes back with it."""
+        with self._reading:
+            there = self._shelf.restore(conversation_id)
+            if (afloat := self._afloat.get(conversation_id)) is not None:
+                afloat.deleted = False
+            return there
 
 
 def _keep(afloat: _Afloat, build: Callable[[Tail], Sequence[Record]]) -> list[Record]:
     tail = Tail(afloat.conversation.seq, afloat.conversation.head, 0)
-    records = numbered(build(tail), tail)
+    built = build(tail)
+    records = numbered(built, tail)
     for record in records:
         encode(record)  # what cannot be written later must be refused now
     for record in records:
         afloat.conversation.apply(record)
-    afloat.waiting += records
+    afloat.waiting += built  # a title that waits must not take the head back to where it was meanwhile
     return records

@@ -18,6 +18,7 @@ from coda_cli import paths
 from coda_cli.engine.conversations import blobs
 from coda_cli.engine.conversations.info import ConversationInfo, Filter, SearchHit
 from coda_cli.engine.conversations.journal import (
+    ConversationGoneError,
     DiskError,
     Journal,
     OlderSchemaError,
@@ -92,7 +93,7 @@ class Folder(Shelf):
         self.backups = root / "backups"
         self.index = index
         self._cache: dict[str, _Cached] = {}
-        self._mine: set[str] = set()  # what this process has written to
+        self._mine: set[str] = set()  # what this process has begun to write to
 
     # ---- finding ----------------------------------------------------------------------------------------------
 
@@ -141,7 +142,7 @@ class Folder(Shelf):
         return bool(self._write(Journal(own), lambda tail: [first] if tail.seq < 0 else [], create=True))
 
     def append(self, conversation_id: str, build: Callable[[Tail], Sequence[Record]]) -> list[Record]:
-        """Append what *build* makes of the tail. Raises KeyError (unknown), ConversationGoneError and StoreError."""
+        """Append what *build* makes of the tail; it may run twice. Raises KeyError (unknown) and StoreError."""
 
         def begun(tail: Tail) -> list[Record]:
             records = [*build(tail)]
@@ -149,12 +150,15 @@ class Folder(Shelf):
                 return records
             return [first_record(conversation_id), *records]  # the file has lost its beginning, or never had one
 
-        written = self._write(self._writable(conversation_id), begun)
+        journal = self._writable(conversation_id)
         self._mine.add(conversation_id)
-        return written
+        try:
+            return self._write(journal, begun)
+        except ConversationGoneError:  # it was moved since we found it: into the trash, or out of it
+            return self._write(self._writable(conversation_id), begun)
 
     def _writable(self, conversation_id: str) -> Journal:
-        """Its journal; in the trash, if somebody else deleted it while this process was writing to it.
+        """Its journal; in the trash, if it was deleted while this process was writing to it.
 
         So an answer that was under way is with its conversation when that is restored. Raises KeyError.
         """
