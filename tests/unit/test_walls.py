@@ -69,6 +69,15 @@ def test_help_imports_no_command_and_nothing_heavy() -> None:
     assert not any(name.startswith(("coda_cli.cli.ask", "coda_cli.engine.manager")) for name in loaded)
 
 
+def test_the_program_ends_without_going_through_all_of_its_objects() -> None:
+    code = "import atexit, gc; atexit.register(lambda: print(len(gc.get_objects()), gc.get_freeze_count())); "
+    done = subprocess.run(
+        [sys.executable, "-c", code + MAIN, "config", "path"], capture_output=True, text=True, check=True
+    )
+    left, frozen = map(int, done.stdout.splitlines()[-1].split())
+    assert left < frozen / 10
+
+
 @pytest.mark.parametrize(
     "command", [["ask", "--help"], ["providers", "--help"], ["models", "--help"], ["config", "path"]]
 )
