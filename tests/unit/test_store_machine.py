@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from coda_cli.engine.conversations import operations
 from coda_cli.engine.conversations.journal import Journal, Record, StoreError, Tail
 from coda_cli.engine.conversations.shelf import ROOT
 from coda_cli.engine.conversations.store import Folder
@@ -30,15 +31,43 @@ class Said:
     text: str
     parent: str | None
     status: str = "complete"
+    pinned: bool = False
+    hidden: bool = False
 
 
 @dataclass
 class Model:
-    """What the conversation must be."""
+    """What the conversation must be. `undone` are the heads that redo goes back to, the next one last."""
 
     messages: dict[str, Said] = field(default_factory=dict)
     head: str | None = None
     title: str = ""
+    tags: list[str] = field(default_factory=list)
+    undone: list[str | None] = field(default_factory=list)
+    summaries: dict[str, tuple[tuple[str, ...], bool]] = field(default_factory=dict)
+
+    def stand(self, head: str | None) -> None:
+        """Go to *head* by any way but undo and redo: there is nothing to redo then."""
+        if head != self.head:
+            self.undone.clear()
+        self.head = head
+
+    def questions(self) -> list[str]:
+        return [name for name in self.path() if self.messages[name].role is MessageRole.USER]
+
+    def leaf(self, name: str) -> str:
+        """The message written last at or below *name*."""
+        below = {name}
+        for other, said in self.messages.items():
+            if said.parent in below:
+                below.add(other)
+        return [other for other in self.messages if other in below][-1]
+
+    def summary(self) -> str | None:
+        """The latest that is in force on the active branch."""
+        path = set(self.path())
+        fitting = [made for made, (covers, undone) in self.summaries.items() if not undone and path.issuperset(covers)]
+        return fitting[-1] if fitting else None
 
     def path(self) -> list[str]:
         out, at = [], self.head
@@ -76,7 +105,7 @@ class Store(RuleBasedStateMachine):
         below = self.model.head if parent is None else parent or None
         self.folder.add_message(self.name, message, parent)
         self.model.messages[name] = Said(role, text, below)
-        self.model.head = name
+        self.model.stand(name)
 
     def _pick(self, data: st.DataObject) -> str:
         return data.draw(st.sampled_from(sorted(self.model.messages)))
@@ -98,7 +127,110 @@ class Store(RuleBasedStateMachine):
     def move_head(self, data: st.DataObject) -> None:
         head = data.draw(st.sampled_from([None, *sorted(self.model.messages)]))
         self.other.append(self.name, lambda _: [{"type": "head", "head": head}])
-        self.model.head = head
+        self.model.stand(head)
+
+    # ---- what a person does beside saying something -----------------------------------------------------------
+
+    def _shelf(self, data: st.DataObject) -> Folder:
+        return data.draw(st.sampled_from([self.folder, self.other]))
+
+    @precondition(lambda self: not self.deleted and self.model.messages)
+    @rule(data=st.data())
+    def branch(self, data: st.DataObject) -> None:
+        name = self._pick(data)
+        operations.branch(self._shelf(data), self.name, name)
+        self.model.stand(self.model.leaf(name))
+
+    @precondition(lambda self: not self.deleted)
+    @rule(data=st.data())
+    def undo(self, data: st.DataObject) -> None:
+        if not (questions := self.model.questions()):
+            with pytest.raises(operations.NothingToDoError):
+                operations.undo(self._shelf(data), self.name)
+            return
+        operations.undo(self._shelf(data), self.name)
+        self.model.undone.append(self.model.head)
+        self.model.head = self.model.messages[questions[-1]].parent
+
+    @precondition(lambda self: not self.deleted)
+    @rule(data=st.data())
+    def redo(self, data: st.DataObject) -> None:
+        if not self.model.undone:
+            with pytest.raises(operations.NothingToDoError):
+                operations.redo(self._shelf(data), self.name)
+            return
+        operations.redo(self._shelf(data), self.name)
+        self.model.head = self.model.undone.pop()
+
+    @precondition(lambda self: not self.deleted and self.model.questions())
+    @rule(text=TEXTS, data=st.data())
+    def edit(self, text: str, data: st.DataObject) -> None:
+        """The question is asked otherwise: a sibling of it, below which the talk goes on."""
+        asked = data.draw(st.sampled_from(self.model.questions()))
+        parent = self.model.messages[asked].parent
+        self._say(MessageRole.USER, text, ROOT if parent is None else parent)
+
+    @precondition(lambda self: not self.deleted and self.model.messages)
+    @rule(data=st.data(), on=st.booleans())
+    def pin(self, data: st.DataObject, on: bool) -> None:
+        name = self._pick(data)
+        operations.pin(self._shelf(data), self.name, pinned=on, message_id=name)
+        self.model.messages[name].pinned = on
+
+    @precondition(lambda self: not self.deleted and self.model.messages)
+    @rule(data=st.data(), on=st.booleans())
+    def hide(self, data: st.DataObject, on: bool) -> None:
+        name = self._pick(data)
+        operations.hide(self._shelf(data), self.name, name, hidden=on)
+        self.model.messages[name].hidden = on
+
+    @precondition(lambda self: not self.deleted and self.model.head)
+    @rule(data=st.data())
+    def compact(self, data: st.DataObject) -> None:
+        covers = self.model.path()[: data.draw(st.integers(1, len(self.model.path())))]
+        made = operations.summarise(self._shelf(data), self.name, covers, "in short", model="m")
+        self.model.summaries[made.id] = (tuple(covers), False)
+
+    @precondition(lambda self: not self.deleted)
+    @rule(data=st.data())
+    def uncompact(self, data: st.DataObject) -> None:
+        made = self.model.summary()
+        if made is None:
+            with pytest.raises(operations.NothingToDoError):
+                operations.uncompact(self._shelf(data), self.name)
+            return
+        assert operations.uncompact(self._shelf(data), self.name).id == made
+        self.model.summaries[made] = (self.model.summaries[made][0], True)
+
+    @precondition(lambda self: not self.deleted)
+    @rule(data=st.data(), add=st.sampled_from(["sea", "Sea", "two  words"]))
+    def tag(self, data: st.DataObject, add: str) -> None:
+        remove = data.draw(st.sampled_from([[], ["SEA"], ["two words"]]))
+        operations.tag(self._shelf(data), self.name, [add], remove)
+        gone, cleaned = {one.casefold() for one in remove}, " ".join(add.split())
+        self.model.tags = [one for one in self.model.tags if one.casefold() not in gone]
+        if cleaned.casefold() not in {one.casefold() for one in self.model.tags}:
+            self.model.tags.append(cleaned)
+
+    @precondition(lambda self: not self.deleted and self.model.messages)
+    @rule(data=st.data())
+    def fork(self, data: st.DataObject) -> None:
+        """A copy of the branch, in a conversation that then goes its own way; the origin does not change."""
+        at = data.draw(st.sampled_from([None, *sorted(self.model.messages)]))
+        copy = operations.fork(self._shelf(data), self.name, at)
+        head, self.model.head = self.model.head, at or self.model.head
+        path, self.model.head = self.model.path(), head
+        expected = [self.model.messages[name] for name in path]
+        assert [node.message.message_id for node in copy.path()] == path
+        assert [(n.message.content, n.pinned, n.hidden) for n in copy.path()] == [
+            (said.text, said.pinned, said.hidden) for said in expected
+        ]
+        assert copy.origin == {"conversation": self.name, "message": path[-1] if path else None}
+        assert copy.tags == self.model.tags
+        assert {s.covers for s in copy.summaries.values()} == {
+            covers for covers, undone in self.model.summaries.values() if not undone and set(path).issuperset(covers)
+        }
+        self.folder.add_message(copy.id, LLMMessage(role=MessageRole.USER, content="elsewhere"))
 
     @precondition(lambda self: not self.deleted)
     @rule(title=st.text(max_size=10))
@@ -116,7 +248,7 @@ class Store(RuleBasedStateMachine):
         message = LLMMessage(role=MessageRole.ASSISTANT, message_id=self.open)
         self.folder.checkpoint(self.name, message, [TextPart(text=text)], said.parent or ROOT)
         said.text += text
-        self.model.head = self.open
+        self.model.stand(self.open)
 
     @precondition(lambda self: not self.deleted and self.open)
     @rule(text=TEXTS, status=st.sampled_from(["complete", "incomplete", "error"]))
@@ -126,8 +258,9 @@ class Store(RuleBasedStateMachine):
         parts = [TextPart(text=text)]
         message = LLMMessage(role=said.role, message_id=self.open, parts=parts, status=status)
         self.folder.add_message(self.name, message, said.parent or ROOT)
-        self.model.messages[self.open] = Said(said.role, text, said.parent, status)
-        self.model.head, self.open = self.open, None
+        self.model.messages[self.open] = replace(said, text=text, status=status)
+        self.model.stand(self.open)
+        self.open = None
 
     @precondition(lambda self: not self.deleted)
     @rule(share=st.floats(0, 1, exclude_max=True))
@@ -181,10 +314,16 @@ class Store(RuleBasedStateMachine):
             assert (chat.title, chat.head) == (self.model.title, self.model.head)
             assert [node.message.message_id for node in chat.path()] == self.model.path()
             found = {
-                name: Said(node.message.role, node.message.content, node.parent, node.message.status)
+                name: Said(
+                    node.message.role, node.message.content, node.parent, node.message.status, node.pinned, node.hidden
+                )
                 for name, node in chat.nodes.items()
             }
             assert found == self.model.messages
+            assert (chat.tags, chat.redo) == (self.model.tags, self.model.undone)
+            assert {s.id: (s.covers, s.undone) for s in chat.summaries.values()} == self.model.summaries
+            in_force = chat.summary_for(chat.path())
+            assert (in_force.id if in_force is not None else None) == self.model.summary()
             for name, said in self.model.messages.items():
                 assert chat.siblings(name) == [
                     n for n, other in self.model.messages.items() if other.parent == said.parent
