@@ -69,6 +69,7 @@ class LLMManager:
         self.tokens = TokenEstimator(
             persist=isinstance(self.store, ConversationManager) and self.store.shelf.persistent
         )
+        self.summary_failures: dict[str, int] = {}
         self._available: dict[str, bool] = {}
         self._choice: Choice | None = None
 

@@ -7,6 +7,7 @@ the store keeps it, and the events tell it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, Protocol, assert_never
 
 from coda_cli.engine.accounts import Accounts
@@ -25,6 +26,9 @@ from coda_cli.engine.usage.tokens import ModelCounter, TokenEstimator
 _ASK_EXACTLY: Final = 2
 """Where the estimate says that more than the window's half is taken, an engine on this machine is asked to count."""
 
+_TRY_AGAIN: Final = 8
+"""After a summary failed or was undone, how many messages the branch must grow before another is made."""
+
 _THINKING: Final = 4_096
 """Tokens that a reasoning model gets beside a summary's own, or it would end before it begins to write."""
 
@@ -39,6 +43,8 @@ class WindowHost(Protocol):
     clock: Clock
     tokens: TokenEstimator
     accounts: Accounts
+    summary_failures: dict[str, int]
+    """For a conversation, how many messages its branch had when a summary failed last."""
 
 
 class Window:
@@ -76,28 +82,21 @@ class Window:
 
         Raises LLMContextLengthError where the question alone is too long.
         """
-        messages = sendable(kept.messages)
-        decision = self._decide(messages, kept, kept.summary, self._limits, force=smaller)
+        limits = self._limits if smaller or not self._failed_lately(kept) else self._limits.without_summaries()
+        decision = self._decide(kept, limits, force=smaller)
         if isinstance(decision, Send) and await self._count_exactly(decision):
-            decision = self._decide(messages, kept, kept.summary, self._limits)
+            decision = self._decide(kept, limits)
+        if isinstance(decision, Compact) and not smaller and _declined(decision, kept):
+            # not made again before more is said, nor are turns left out for the sake of a setting
+            decision = self._decide(kept, replace(limits, max_messages=None, max_tokens=None, summarise=False))
         failure: str | None = None
         if isinstance(decision, Compact):
-            summary = kept.summary
-            try:
-                summary = await self._summarise(decision)
-            except CodaError as error:
-                failure = error.message
-            after = self._decide(messages, kept, summary, self._limits.without_summaries())
-            if summary is not None and failure is None and isinstance(after, Send):
-                self._tell_compacted(decision, summary, after)
-            if smaller and failure is not None:
-                after = self._only_the_latest(messages, kept, decision)
-            decision = after
+            decision, failure = await self._compacted(kept, decision, smaller=smaller)
         match decision:
             case Send():
                 if decision.trimmed:
                     self._tell_trimmed(decision, failure)
-                return self._build(decision.messages)
+                return self._build(sendable(decision.messages))
             case TooLong():
                 raise decision.error()
             case Compact():
@@ -105,9 +104,28 @@ class Window:
             case _:
                 assert_never(decision)
 
+    async def _compacted(self, kept: StoredBranch, wanted: Compact, *, smaller: bool) -> tuple[Decision, str | None]:
+        """What to send once *wanted* is summarised, and why that failed, if it did."""
+        try:
+            summary = await self._summarise(wanted)
+        except CodaError as error:
+            self._host.summary_failures[self._conversation_id] = len(kept.messages)
+            if smaller:
+                return self._only_the_latest(kept, wanted), error.message
+            return self._decide(kept, self._limits.without_summaries()), error.message
+        after = self._decide(replace(kept, summary=summary), self._limits.without_summaries())
+        if isinstance(after, Send):
+            self._tell_compacted(wanted, summary, after)
+        return after, None
+
+    def _failed_lately(self, kept: StoredBranch) -> bool:
+        """Whether a summary failed and little was said since: no need to wait for another failure at once."""
+        failed_at = self._host.summary_failures.get(self._conversation_id)
+        return failed_at is not None and failed_at <= len(kept.messages) < failed_at + _TRY_AGAIN
+
     def preview(self, kept: StoredBranch) -> Compact | None:
         """What `compact` would summarise; None where there is nothing to."""
-        decision = self._decide(sendable(kept.messages), kept, kept.summary, self._limits, force=True)
+        decision = self._decide(kept, self._limits, force=True)
         return decision if isinstance(decision, Compact) else None
 
     async def compact(self, kept: StoredBranch) -> StoredSummary | None:
@@ -116,26 +134,18 @@ class Window:
         if decision is None:
             return None
         summary = await self._summarise(decision)
-        after = self._decide(sendable(kept.messages), kept, summary, self._limits.without_summaries())
+        after = self._decide(replace(kept, summary=summary), self._limits.without_summaries())
         if isinstance(after, Send):
             self._tell_compacted(decision, summary, after)
         return summary
 
-    def _decide(
-        self,
-        messages: Sequence[LLMMessage],
-        kept: StoredBranch,
-        summary: StoredSummary | None,
-        limits: Limits,
-        *,
-        force: bool = False,
-    ) -> Decision:
+    def _decide(self, kept: StoredBranch, limits: Limits, *, force: bool = False) -> Decision:
         return decide(
-            messages,
+            kept.messages,
             limits,
             self._counter.message,
             pinned=kept.pinned,
-            summary=summary,
+            summary=kept.summary,
             system_tokens=self._counter.request(self._empty),
             force=force,
         )
@@ -145,7 +155,7 @@ class Window:
         window = self._limits.window
         if window is None or (decision.tokens + self._limits.reserve) * _ASK_EXACTLY < window:
             return False
-        request = self._build(decision.messages)
+        request = self._build(sendable(decision.messages))
         exact = await self._provider.count_tokens(request)
         if exact is None:
             return False
@@ -184,11 +194,11 @@ class Window:
             raise LLMBadResponseError("the model wrote nothing", final=True)
         return turn.answer.text
 
-    def _only_the_latest(self, messages: Sequence[LLMMessage], kept: StoredBranch, tried: Compact) -> Decision:
+    def _only_the_latest(self, kept: StoredBranch, tried: Compact) -> Decision:
         """Leave out what could not be summarised: the vendor has refused to read it."""
         gone = set(tried.ids)
-        rest = [message for message in messages if message.message_id not in gone]
-        decision = self._decide(rest, kept, kept.summary, self._limits.without_summaries())
+        rest = [message for message in kept.messages if message.message_id not in gone]
+        decision = self._decide(replace(kept, messages=rest), self._limits.without_summaries())
         if isinstance(decision, Send):
             trimmed = (*tried.ids, *decision.trimmed)
             return Send(decision.messages, decision.tokens, decision.covered, trimmed, "context_window")
@@ -217,6 +227,12 @@ class Window:
                 failure=failure,
             )
         )
+
+
+def _declined(wanted: Compact, kept: StoredBranch) -> bool:
+    """Whether a person has undone a summary of nearly the same messages."""
+    fresh = set(wanted.ids) - kept.declined
+    return len(fresh) < min(_TRY_AGAIN, len(wanted.ids))
 
 
 def _nobody_hears(event: Event) -> None:

@@ -124,6 +124,33 @@ async def test_a_summary_is_undone_and_the_whole_branch_is_sent_again() -> None:
     assert len(provider.asked[-1].messages) == 11
 
 
+async def test_a_summary_that_a_person_undid_is_not_made_again_before_more_was_said() -> None:
+    provider = Talker()
+    manager = manager_of(provider, max_messages=9)
+    store = manager.store
+    assert isinstance(store, ConversationManager)
+    while not provider.noted:
+        await ask(manager, "a question")
+    await store.uncompact("c")
+    events = await ask(manager, "another")
+    assert not of(events, ContextCompacted)
+    assert not of(events, ContextTrimmed)
+    assert len(provider.asked[-1].messages) > 9
+    made = len(provider.noted)
+    while len(provider.noted) == made:
+        await ask(manager, "more")
+    assert len(await store.messages("c")) < 40
+
+
+async def test_a_failed_summary_is_not_tried_again_at_every_question() -> None:
+    provider = Talker(notes=LLMOverloadedError("broken", status=400))
+    provider.config.max_retries = 0
+    manager = manager_of(provider, max_messages=5)
+    for number in range(12):
+        await ask(manager, f"q{number}")
+    assert 2 <= len(provider.noted) <= 4
+
+
 async def test_the_threshold_of_the_seed_summarises() -> None:
     provider = Talker()
     manager = manager_of(provider, summarize_threshold=6)

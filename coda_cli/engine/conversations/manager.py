@@ -138,6 +138,7 @@ class ConversationManager:
                 [node.message.model_copy() for node in shown],
                 frozenset(node.message.message_id for node in shown if node.pinned),
                 StoredSummary(summary.id, summary.covers, summary.text) if summary is not None else None,
+                frozenset(one for undone in conversation.summaries.values() if undone.undone for one in undone.covers),
             )
 
         return await self._in_turn(read, conversation_id)
@@ -247,4 +248,8 @@ class ConversationManager:
 
 def personal_folder() -> Folder:
     """The conversations in this person's data folder, with their index in the cache folder. Nothing is made yet."""
-    return Folder()
+    from coda_cli.engine.conversations.index import Index  # with sqlite3: not for chats that only live in memory
+
+    folder = Folder()
+    folder.index = Index(folder.conversations, folder.blobs)
+    return folder

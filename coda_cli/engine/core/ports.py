@@ -108,11 +108,15 @@ class StoredSummary:
 
 @dataclass(frozen=True, slots=True)
 class StoredBranch:
-    """A branch as it goes into a request: without hidden messages; `pinned` are ids that are never summarised."""
+    """A branch as it goes into a request: without hidden messages.
+
+    `pinned` are ids that are never summarised, `declined` those whose summaries a person has undone.
+    """
 
     messages: list[LLMMessage]
     pinned: frozenset[str] = frozenset()
     summary: StoredSummary | None = None
+    declined: frozenset[str] = frozenset()
 
 
 class ConversationStore(Protocol):
