@@ -173,7 +173,8 @@ async def test_while_the_sdk_is_loading(target: Target, monkeypatch: pytest.Monk
         async with asyncio.timeout(GUARD):
             await begun.wait()
             await stopped(b.manager, generation)
-            await loop.shutdown_default_executor()
         await waiter
         assert b.fake.requests == []
+    async with asyncio.timeout(GUARD):
+        await loop.shutdown_default_executor()  # the end of `asyncio.run`, which waits for asyncio's own threads
     go_on.set()
