@@ -71,3 +71,12 @@ class StoreTotals:
     tokens: int
     cost: float
     size: int
+
+
+def first_words(text: str) -> str:
+    """The first words of *text*, at most TITLE_LENGTH characters of them, on one line."""
+    words = " ".join(text[: 8 * TITLE_LENGTH].split())
+    if len(words) <= TITLE_LENGTH:
+        return words
+    cut = words.rfind(" ", TITLE_LENGTH // 2, TITLE_LENGTH)
+    return words[: cut if cut > 0 else TITLE_LENGTH - 1] + "…"

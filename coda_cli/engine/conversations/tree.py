@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from coda_cli.engine.accumulate import joined
-from coda_cli.engine.conversations.info import TITLE_LENGTH
+from coda_cli.engine.conversations.info import first_words
 from coda_cli.engine.conversations.journal import Record
 from coda_cli.engine.core.messages import LLMMessage, MessageRole, Part, TextPart
 
@@ -292,15 +292,6 @@ def message_record(message: LLMMessage, parent: str | None) -> Record:
     if rest:
         record["metadata"] = rest
     return record
-
-
-def first_words(text: str) -> str:
-    """The first words of *text*, at most TITLE_LENGTH characters of them, on one line."""
-    words = " ".join(text[: 8 * TITLE_LENGTH].split())
-    if len(words) <= TITLE_LENGTH:
-        return words
-    cut = words.rfind(" ", TITLE_LENGTH // 2, TITLE_LENGTH)
-    return words[: cut if cut > 0 else TITLE_LENGTH - 1] + "…"
 
 
 def _short(exc: Exception) -> str:
