@@ -253,6 +253,21 @@ def test_a_file_that_is_cut_off_gives_what_is_whole(tmp_path: Path) -> None:
     assert "cut off" in report.problems[0]
 
 
+def test_one_conversation_that_cannot_be_read_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, _ = bring(tmp_path, json.dumps([value(), value(id="d", records=value()["records"][1:])]))
+    opened = Path.open
+
+    def refused(path: Path, *args: Any, **more: Any) -> Any:
+        if path == folder.own_file("c"):
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *args, **more)
+
+    monkeypatch.setattr(Path, "open", refused)
+    _, report = bring(tmp_path, json.dumps([value(), value(id="d", records=value()["records"][1:])]))
+    assert report.unchanged == ["d"]
+    assert "Permission denied" in report.problems[0]
+
+
 def test_a_full_disk_stops_the_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")

@@ -34,7 +34,11 @@ def bring_in(value: dict[str, Any], writer: Writer) -> None:
     conversation_id = string(records[0].get("id"))
     file = writer.find(conversation_id)
     if file is not None:
-        known = writer.records(file)
+        try:
+            known = writer.records(file)
+        except StoreError as exc:
+            writer.failed(name, exc)
+            return
         if _stripped(known)[: len(records)] != _stripped(records) and not _related(known, records):
             conversation_id = _renamed(conversation_id, records)
     writer.put(conversation_id, records, lambda known: missing(known, records))

@@ -33,6 +33,11 @@ class ImportReport:
 _AT_ONCE: Final = 16
 _OWN_NAME: Final = re.compile(r"[0-9a-f]{32}\.jsonl")
 
+
+class UnreadableError(StoreError):
+    """One conversation that is there already cannot be read; the others can."""
+
+
 Additions = Callable[[list[Record]], Sequence[Record]]
 """The records of a known conversation -> what it lacks."""
 
@@ -84,11 +89,11 @@ class Writer:
             self._extend(conversation_id, file, missing)
 
     def records(self, file: Path) -> list[Record]:
-        """The records of a journal, blobs inlined. Raises StoreError."""
+        """The records of a journal, blobs inlined. Raises UnreadableError."""
         try:
             return [blobs.bring_back(record, self.folder.blobs) for record in Journal(file).records()]
         except OSError as exc:
-            raise StoreError(f"can't read {file}: {exc.strerror or exc}", hint="check its permissions") from exc
+            raise UnreadableError(f"can't read {file}: {exc.strerror or exc}", hint="check its permissions") from exc
 
     def find(self, conversation_id: str) -> Path | None:
         """The file of a conversation. The folder is looked through once, not once for each conversation."""
@@ -124,7 +129,7 @@ class Writer:
         try:
             written = writing.result()
         except StoreError as exc:
-            self._failed(conversation_id, exc)
+            self.failed(conversation_id, exc)
             return
         if self.folder.index is not None:
             # told of the beginning only, it waits for the next query and takes all new files in at once
@@ -134,8 +139,9 @@ class Writer:
         else:
             self._extend(conversation_id, path, missing)  # somebody else was faster
 
-    def _failed(self, conversation_id: str, exc: StoreError) -> None:
-        if isinstance(exc.__cause__, OSError):
+    def failed(self, conversation_id: str, exc: StoreError) -> None:
+        """Tell that one conversation could not be kept. Raises *exc* where that would be so for all."""
+        if isinstance(exc.__cause__, OSError) and not isinstance(exc, UnreadableError):
             raise exc  # a full disk: nothing else would fare better
         self.tell(conversation_id, exc.message)
 
@@ -145,8 +151,10 @@ class Writer:
             changed = missing(self.records(file)) and self.folder.append(
                 conversation_id, lambda _: missing(self.records(file))
             )
+        except KeyError:
+            self.tell(conversation_id, "it was deleted just now")
         except StoreError as exc:
-            self._failed(conversation_id, exc)
+            self.failed(conversation_id, exc)
         else:
             self._count(self.report.updated if changed else self.report.unchanged, conversation_id)
 
