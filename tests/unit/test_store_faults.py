@@ -180,11 +180,12 @@ def test_everything_is_synced_before_it_is_acknowledged(tmp_path: Path, monkeypa
     assert done == [("write", file), ("sync", file)]
     done.clear()
     folder.add_message("c", user("x" * 70_000))
-    assert [step for step, _ in done] == ["sync", "sync", "write", "sync"]  # the blob and its folder come first
-    assert [where for _, where in done][1:] == ["blobs", file, file]
+    # the blob comes first, and its folder, which is new
+    assert [step for step, _ in done] == ["sync", "sync", "sync", "write", "sync"]
+    assert [where for _, where in done][1:] == ["blobs", "data", file, file]
     done.clear()
     folder.delete("c")
-    assert {where for _, where in done} == {"trash", "conversations"}
+    assert {where for _, where in done} == {"trash", "data", "conversations"}
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])

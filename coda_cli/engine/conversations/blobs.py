@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from coda_cli import paths
-from coda_cli.engine.conversations.journal import Record, sync_folder
+from coda_cli.engine.conversations.journal import Record, sync_with_parent
 
 LIMIT: Final = 64 * 1024
 """Characters of a part's text or base64 data that stay in the journal."""
@@ -62,7 +62,7 @@ def save(content: bytes, folder: Path) -> str:
         if load(digest, folder) is None:  # not there, or damaged: now is the time to mend it
             paths.private_dir(folder)
             paths.replace_private(folder / digest, content)
-        sync_folder(folder)
+        sync_with_parent(folder)
     return digest
 
 

@@ -128,10 +128,10 @@ class Journal:
                     return False
                 self.path.rename(there)
             else:
-                sync_folder(there.parent)
+                sync_with_parent(there.parent)
             if self._is_still(fd):
                 self.path.unlink()
-            sync_folder(there.parent)
+            sync_with_parent(there.parent)
             sync_folder(self.path.parent)
         return True
 
@@ -375,6 +375,13 @@ def numbered(records: Sequence[Record], tail: Tail) -> list[Record]:
         head = record.get("head", head)
         out.append({**record, "seq": seq, "head": head})
     return out
+
+
+def sync_with_parent(folder: Path) -> None:
+    """Make sure that the names in *folder* and its own are on disk: it may be new. Raises OSError."""
+    sync_folder(folder)
+    with suppress(PermissionError):  # the parent may not be ours to read
+        sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:

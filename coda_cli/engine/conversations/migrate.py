@@ -8,7 +8,6 @@ All of it under the journal's own lock: who waits for it finds another file at t
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -21,6 +20,7 @@ from coda_cli.engine.conversations.journal import (
     encode,
     schema_of,
     sync_folder,
+    sync_with_parent,
 )
 from coda_cli.engine.conversations.versions import is_older
 
@@ -86,9 +86,7 @@ def keep(file: Path, backups: Path, stem: str) -> None:
         there = backups / (f"{stem}-{number}{file.suffix}" if number else f"{stem}{file.suffix}")
         if _second_name(file, there):
             break
-    for folder in (backups, backups.parent):
-        with suppress(PermissionError):  # the parent may not be ours to read
-            sync_folder(folder)
+    sync_with_parent(backups)
 
 
 def _second_name(file: Path, there: Path) -> bool:
