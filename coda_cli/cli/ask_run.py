@@ -52,8 +52,11 @@ def run(asked: Asked) -> int:
     question = gather(asked, deadline)
     file = OutputFile(asked.output) if asked.output is not None else None
     resumed = resume(settings, latest=asked.latest, cid=asked.cid, fork=asked.fork, log=asked.log)
-    asked_models: Sequence[str | None] = question.models or [resumed.model if resumed is not None else None]
-    specs = [parse_spec(spec, settings, cached_models()) for spec in asked_models]
+    if resumed is not None and resumed.spec is not None and not question.models:
+        specs = [resumed.spec]
+    else:
+        asked_models: Sequence[str | None] = question.models or [None]
+        specs = [parse_spec(spec, settings, cached_models()) for spec in asked_models]
     for spec in specs:
         _check_prefix(spec, settings)
     names = {name for spec in specs if (name := spec.provider or settings.default_provider)}

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from coda_cli.chat.session import last_spec
 from coda_cli.engine.conversations import operations
 from coda_cli.engine.conversations.manager import ConversationManager, personal_folder
-from coda_cli.engine.conversations.tree import Conversation
 from coda_cli.engine.core.errors import UsageError
+from coda_cli.settings.model_spec import ModelSpec
 from coda_cli.settings.schema import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """The conversation to go on with; `model` is the spec of what answered last, if that is still configured."""
+    """The conversation to go on with; `spec` is what answered last, if that is still configured."""
 
     conversations: ConversationManager
     conversation_id: str
-    model: str | None
+    spec: ModelSpec | None
 
 
 def resume(settings: Settings, *, latest: bool, cid: str | None, fork: bool, log: bool) -> Resumed | None:
@@ -46,12 +47,4 @@ def resume(settings: Settings, *, latest: bool, cid: str | None, fork: bool, log
         operations.copy(conversation, conversations.shelf, found, to=conversation.head, origin=None)
     elif fork:
         found = operations.fork(folder, found).id
-    return Resumed(conversations, found, _last_model(conversation, settings))
-
-
-def _last_model(conversation: Conversation, settings: Settings) -> str | None:
-    for node in reversed(conversation.path()):
-        provider, model = node.message.metadata.get("provider"), node.message.metadata.get("model")
-        if isinstance(provider, str) and provider in settings.providers:
-            return f"{provider}/{model}" if model else provider
-    return None
+    return Resumed(conversations, found, last_spec(conversation, settings))

@@ -20,7 +20,7 @@ from typing import Final
 
 from coda_cli.engine.conversations.index_database import sound
 from coda_cli.engine.conversations.index_rows import stamp
-from coda_cli.engine.conversations.journal import StoreError
+from coda_cli.engine.conversations.journal import DiskError
 
 SUFFIX: Final = ".jsonl"  # `store.SUFFIX`, whose module imports much
 SWEEP: Final = 256
@@ -45,7 +45,7 @@ class Scan:
 def scan(db: sqlite3.Connection, folder: Path, marked: Iterable[str], *, thorough: bool = False) -> Scan:
     """What has changed in *folder* since the index took it in; *thorough*: look at every file.
 
-    Raises StoreError if the folder cannot be read.
+    Raises DiskError if the folder cannot be read.
     """
     row = db.execute("SELECT root, mtime, boot FROM meta").fetchone()
     known_mtime, known_boot = (row[1], row[2]) if row is not None else (None, "")
@@ -90,7 +90,7 @@ def _come_and_gone(db: sqlite3.Connection, folder: Path) -> set[str]:
 
 
 def names_in(folder: Path) -> dict[bytes, int]:
-    """The journals in *folder*, and their inodes. Raises StoreError for a folder that cannot be read."""
+    """The journals in *folder*, and their inodes. Raises DiskError for a folder that cannot be read."""
     try:
         with os.scandir(os.fsencode(folder)) as entries:
             end = SUFFIX.encode()
@@ -101,14 +101,14 @@ def names_in(folder: Path) -> dict[bytes, int]:
         raise _unreadable(folder, exc) from exc
 
 
-def _unreadable(folder: Path, exc: OSError) -> StoreError:
-    return StoreError(f"can't read {folder}: {exc.strerror or exc}", hint="check its permissions with `coda doctor`")
+def _unreadable(folder: Path, exc: OSError) -> DiskError:
+    return DiskError(f"can't read {folder}: {exc.strerror or exc}", hint="check its permissions with `coda doctor`")
 
 
 def folder_mtime(folder: Path) -> int | None:
     """When names in *folder* changed last, 0 if it is missing; None if they may change again at the same time.
 
-    Raises StoreError.
+    Raises DiskError.
     """
     try:
         mtime = folder.stat().st_mtime_ns

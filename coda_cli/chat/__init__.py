@@ -1,0 +1,1 @@
+"""A chat, whatever it is shown on: session, commands, drafts, attachments. Knows no user interface toolkit."""

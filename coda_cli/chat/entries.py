@@ -1,0 +1,166 @@
+"""What a transcript shows: the active branch of a conversation as a list of entries. Texts are raw (untrusted)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from coda_cli.engine.conversations.tree import Conversation, Node
+from coda_cli.engine.core.messages import (
+    AudioPart,
+    FilePart,
+    ImagePart,
+    LLMMessage,
+    MessageRole,
+    Part,
+    ReasoningPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+
+EntryKind = Literal["user", "assistant", "tool", "system", "summary", "note", "error"]
+
+_KINDS: Final[dict[MessageRole, EntryKind]] = {
+    MessageRole.USER: "user",
+    MessageRole.ASSISTANT: "assistant",
+    MessageRole.TOOL: "tool",
+    MessageRole.SYSTEM: "system",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCard:
+    """A tool call, with its result once there is one. `arguments` is the JSON text that the model wrote."""
+
+    id: str
+    name: str
+    arguments: str
+    result: str | None = None
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """An attachment of a question; `size` in bytes."""
+
+    kind: Literal["image", "audio", "file"]
+    name: str
+    size: int
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing in the transcript.
+
+    `id` is the message's; what is no message ("note", "error") has one of its own. `text` is Markdown for answers and
+    plain text for questions. `status` is the message's, or "streaming". `place` of `siblings` is which of the versions
+    this is, from 1. `tokens` are those of the answer, `cost` is USD (None: unpriced), `latency` seconds. `hint` is an
+    error's next step.
+    """
+
+    id: str
+    kind: EntryKind
+    text: str
+    reasoning: str = ""
+    tools: tuple[ToolCard, ...] = ()
+    attached: tuple[Attached, ...] = ()
+    status: str = "complete"
+    provider: str = ""
+    model: str = ""
+    created: float = 0.0
+    place: int = 1
+    siblings: int = 1
+    pinned: bool = False
+    tokens: int = 0
+    cost: float | None = None
+    latency: float | None = None
+    hint: str | None = None
+
+
+def entries_of(conversation: Conversation, to: str | None = None) -> list[Entry]:
+    """The entries of the branch that ends at *to* (default: the head); hidden messages are left out.
+
+    A tool's result is part of its call's card. A summary in force stands before the first message that is sent whole.
+    """
+    path = conversation.path(to)
+    results = _results(node.message for node in path)
+    summary = conversation.summary_for(path)
+    covered = set(summary.covers) if summary is not None else set()
+    out: list[Entry] = []
+    told = summary is None
+    for node in path:
+        if not told and summary is not None and node.message.message_id not in covered:
+            out.append(Entry(summary.id, "summary", summary.text, model=summary.model, created=summary.time))
+            told = True
+        if node.hidden or _is_only_results(node.message, results):
+            continue
+        out.append(_entry(node, conversation.siblings(node.message.message_id), results))
+    if not told and summary is not None:
+        out.append(Entry(summary.id, "summary", summary.text, model=summary.model, created=summary.time))
+    return out
+
+
+def entry_of(message: LLMMessage) -> Entry:
+    """The entry of a message that stands alone, such as a question that has just been asked."""
+    return _entry(Node(message, None, 0), [message.message_id], {})
+
+
+def _entry(node: Node, siblings: Sequence[str], results: dict[str, ToolResultPart]) -> Entry:
+    message = node.message
+    meta = message.metadata
+    cost, latency = meta.get("cost"), meta.get("latency")
+    return Entry(
+        id=message.message_id,
+        kind=_KINDS[message.role],
+        text=message.content,
+        reasoning="".join(part.text for part in message.parts if isinstance(part, ReasoningPart)),
+        tools=tuple(_card(part, results.get(part.id)) for part in message.tool_calls),
+        attached=tuple(_attached(message.parts)),
+        status=message.status,
+        provider=str(meta.get("provider") or ""),
+        model=str(meta.get("model") or ""),
+        created=message.created,
+        place=siblings.index(message.message_id) + 1,
+        siblings=len(siblings),
+        pinned=node.pinned,
+        tokens=_tokens(meta.get("usage")),
+        cost=float(cost) if isinstance(cost, int | float) else None,
+        latency=float(latency) if isinstance(latency, int | float) else None,
+    )
+
+
+def _results(messages: Iterable[LLMMessage]) -> dict[str, ToolResultPart]:
+    return {part.id: part for message in messages for part in message.parts if isinstance(part, ToolResultPart)}
+
+
+def _is_only_results(message: LLMMessage, results: dict[str, ToolResultPart]) -> bool:
+    """Whether everything in *message* is shown in the cards of the calls before it."""
+    return bool(message.parts) and all(
+        isinstance(part, ToolResultPart) and part.id in results for part in message.parts
+    )
+
+
+def _card(call: ToolCallPart, result: ToolResultPart | None) -> ToolCard:
+    if result is None:
+        return ToolCard(call.id, call.name, call.arguments)
+    return ToolCard(call.id, call.name, call.arguments, result.text, result.is_error)
+
+
+def _attached(parts: Iterable[Part]) -> Iterable[Attached]:
+    for part in parts:
+        match part:
+            case ImagePart():
+                yield Attached("image", part.name or "image", len(part.data), part.media_type)
+            case AudioPart():
+                yield Attached("audio", part.name or "audio", len(part.data), part.media_type)
+            case FilePart():
+                yield Attached("file", part.name or "document", len(part.data), part.media_type)
+            case _:
+                pass
+
+
+def _tokens(usage: Any) -> int:
+    value = usage.get("output_tokens") if isinstance(usage, dict) else None
+    return value if isinstance(value, int) else 0
