@@ -1,0 +1,1 @@
+"""The chat in line mode, on prompt-toolkit: nothing is ever redrawn."""

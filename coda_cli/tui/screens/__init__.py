@@ -1,0 +1,1 @@
+"""What covers the chat for a moment: pickers, help, settings, the tree."""

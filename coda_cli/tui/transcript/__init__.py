@@ -1,0 +1,1 @@
+"""The transcript: one widget that draws a whole conversation line by line."""
