@@ -4,6 +4,7 @@
     python -m tests.unit.store_writer kills ROOT KILLS SEED
     python -m tests.unit.store_writer creators ROOT ROUNDS
     python -m tests.unit.store_writer full ROOT BYTES
+    python -m tests.unit.store_writer small ROOT STEP
 
 The children are forks of a process that has imported everything, so that a thousand of them take seconds. Each command
 prints one JSON object.
@@ -15,15 +16,18 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from coda_cli.engine.conversations.journal import Journal, StoreError
+from coda_cli.engine.conversations.lifeboat import Lifeboat
 from coda_cli.engine.conversations.store import Folder, header
 from coda_cli.engine.conversations.tree import message_record
 from coda_cli.engine.core.messages import LLMMessage, MessageRole, ReasoningPart, TextPart, user
@@ -160,6 +164,60 @@ def full(root: Path, size: int) -> dict[str, Any]:
     return {"kept": kept, "failed": failed, "empty": empty}
 
 
+def small(root: Path, step: int) -> dict[str, Any]:
+    """Talk on a small disk, of which *step* bytes more are left in each round, until a round fits."""
+    reports: list[dict[str, Any]] = []
+    ballast = root / "ballast"
+    while not reports or reports[-1]["waited"]:
+        folder, left = Folder(root / "data"), step * len(reports)
+        with ballast.open("wb", buffering=0) as file:
+            _fill(file)
+            file.truncate(max(0, ballast.stat().st_size - left))
+        boat = Lifeboat(folder)
+        boat.create("c", title="on a small disk")
+        waited: list[str] = []
+        said = [*(named(f"m{number}", 700) for number in range(6)), _large()]
+        for message in said:
+            boat.add_message("c", message)
+            if boat.problem("c") is not None:
+                waited.append(message.message_id)
+        in_memory = [message.message_id for message in boat.messages("c")]
+        empty = [file.name for file in folder.files() if not file.stat().st_size]
+        ballast.unlink()
+        boat.land()
+        again = Folder(root / "data")
+        seqs = [record["seq"] for record in Journal(again.own_file("c")).records()]
+        chat = again.load("c")
+        reports.append(
+            {
+                "waited": waited,
+                "in memory": in_memory,
+                "empty": empty,
+                "unsaved": str(boat.problem("c") or ""),
+                "written": [node.message.message_id for node in chat.path()],
+                "large": len(chat.path()[-1].message.content),
+                "problems": chat.problems,
+                "in order": seqs == list(range(len(seqs))),
+            }
+        )
+        shutil.rmtree(root / "data")
+    return {"rounds": reports}
+
+
+def _large() -> LLMMessage:
+    """A message that goes into a blob."""
+    return LLMMessage(role=MessageRole.USER, content="x" * 70_000, message_id="large")
+
+
+def _fill(file: IO[bytes]) -> None:
+    """Write until the disk takes no more."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    for size in (4096, 1):
+        with suppress(OSError):
+            while True:
+                file.write(b"b" * size)
+
+
 def main(argv: list[str]) -> None:
     """Run the command that *argv* names."""
     command, root, *numbers = argv
@@ -169,6 +227,7 @@ def main(argv: list[str]) -> None:
         "kills": kills,
         "creators": creators,
         "full": full,
+        "small": small,
     }
     print(json.dumps(commands[command](Path(root), *given)))
 

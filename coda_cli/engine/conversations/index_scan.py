@@ -20,7 +20,7 @@ from typing import Final
 
 from coda_cli.engine.conversations.index_database import sound
 from coda_cli.engine.conversations.index_rows import stamp
-from coda_cli.engine.conversations.journal import DiskError
+from coda_cli.engine.conversations.journal import DiskError, is_file
 
 SUFFIX: Final = ".jsonl"  # `store.SUFFIX`, whose module imports much
 SWEEP: Final = 256
@@ -94,7 +94,7 @@ def names_in(folder: Path) -> dict[bytes, int]:
     try:
         with os.scandir(os.fsencode(folder)) as entries:
             end = SUFFIX.encode()
-            return {e.name: e.inode() & (2**63 - 1) for e in entries if e.name.endswith(end) and e.is_file()}
+            return {e.name: e.inode() & (2**63 - 1) for e in entries if e.name.endswith(end) and is_file(e)}
     except FileNotFoundError:
         return {}
     except OSError as exc:

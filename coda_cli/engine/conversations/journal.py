@@ -377,6 +377,14 @@ def numbered(records: Sequence[Record], tail: Tail) -> list[Record]:
     return out
 
 
+def is_file(entry: os.DirEntry[str] | os.DirEntry[bytes]) -> bool:
+    """Whether *entry* is a file, or a link to one."""
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads to itself
+        return False
+
+
 def sync_with_parent(folder: Path) -> None:
     """Make sure that the names in *folder* and its own are on disk: it may be new. Raises OSError."""
     sync_folder(folder)

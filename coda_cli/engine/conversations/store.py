@@ -26,6 +26,7 @@ from coda_cli.engine.conversations.journal import (
     StoreError,
     Tail,
     digest,
+    is_file,
 )
 from coda_cli.engine.conversations.migrate import migrate
 from coda_cli.engine.conversations.scan import describe, matching, newest
@@ -250,9 +251,9 @@ class Folder(Shelf):
     def with_prefix(self, prefix: str, limit: int = 10) -> list[str]:
         """The ids that begin with *prefix*. Raises StoreError."""
         if self.index is not None:
-            return self.index.with_prefix(prefix, limit)
+            return list(dict.fromkeys(self.index.with_prefix(prefix, limit)))
         ids = (str(header(file).get("id") or "") for file in self._all_files())
-        return [one for one in ids if one and one.startswith(prefix)][:limit]
+        return [*dict.fromkeys(one for one in ids if one and one.startswith(prefix))][:limit]
 
     def everything(self) -> Iterator[tuple[Conversation, ConversationInfo]]:
         """Every conversation, read whole; a file that cannot be read hides no other. Raises StoreError."""
@@ -329,7 +330,7 @@ class Folder(Shelf):
 def _journals(folder: Path) -> Iterator[Path]:
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.name.endswith(SUFFIX) and entry.is_file()]
+            names = [entry.name for entry in entries if entry.name.endswith(SUFFIX) and is_file(entry)]
     except FileNotFoundError:
         return
     for name in names:
