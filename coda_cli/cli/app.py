@@ -32,6 +32,7 @@ class _Lazy(NamedTuple):
 
 _COMMANDS: Final = {
     "ask": _Lazy("coda_cli.cli.ask", "ask", "Ask once: a prompt, a pipe, files, images."),
+    "history": _Lazy("coda_cli.cli.history", "app", "Conversations: list, search, read, export, back up."),
     "providers": _Lazy("coda_cli.cli.providers", "app", "What answers, what does not, and why."),
     "models": _Lazy("coda_cli.cli.models", "app", "Models on this machine: list, pull, remove."),
     "templates": _Lazy("coda_cli.cli.templates", "app", "Prompts to use again, with variables."),
@@ -47,6 +48,8 @@ Examples:
   git diff | coda ask "review this"
 
   coda ask -m anthropic/claude-sonnet-5-5 -a chart.png "what does it show?"
+
+  coda history search "the answer I remember"
 
   coda providers status
 """
@@ -73,6 +76,13 @@ class LazyGroup(TyperGroup):
             command = get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode=None)
         command.name = cmd_name
         return command
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a closed pipe ends it as in every program of a shell, where Typer would say 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise typer.Exit(write_failed(error)) from None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command; for anything else a hint, since a question is most likely meant for `ask`."""
@@ -118,7 +128,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    arguments = fold_options(arguments)
+    if arguments[:1] != ["history"]:  # its -o is a file
+        arguments = fold_options(arguments)
     if not arguments and stdin_is_readable():
         arguments = ["ask"]
     try:

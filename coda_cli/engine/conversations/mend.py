@@ -93,11 +93,14 @@ def mend(folder: Folder, file: Path) -> bool:
         try:
             opened = paths.open_private(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             with os.fdopen(opened, "wb") as out:
-                _copy(journal, fd, folder, out)
+                anything = _copy(journal, fd, folder, out)
                 out.flush()
                 os.fsync(out.fileno())
             keep(file, folder.backups, f"{file.stem}.damaged")
-            temporary.replace(file)
+            if anything:
+                temporary.replace(file)
+            else:
+                file.unlink()  # nothing in it can be read
             sync_folder(file.parent)
         finally:
             temporary.unlink(missing_ok=True)
@@ -109,11 +112,12 @@ def _bad(journal: Journal) -> Iterator[Line]:
 
 
 def _has_beginning(journal: Journal) -> bool:
-    return next(journal.records(), {}).get("type") == "conversation"
+    first = next((record for record in journal.records() if record["type"] != "lost"), {})
+    return first.get("type") == "conversation"
 
 
-def _copy(journal: Journal, fd: int, folder: Folder, out: BinaryIO) -> None:
-    """Write to *out* what is to stay of the journal, whose open file is *fd*."""
+def _copy(journal: Journal, fd: int, folder: Folder, out: BinaryIO) -> bool:
+    """Write to *out* what is to stay of the journal, whose open file is *fd*; whether anything of it can be read."""
     begun = False
     for line in journal.lines():
         records = [line.record] if line.record is not None else _salvaged(fd, line)
@@ -126,6 +130,7 @@ def _copy(journal: Journal, fd: int, folder: Folder, out: BinaryIO) -> None:
                 out.write(encode(record))
         if line.record is not None:
             copy_bytes(fd, line.offset, line.end, out)
+    return begun
 
 
 def _salvaged(fd: int, line: Line) -> list[Record]:

@@ -263,6 +263,7 @@ class _Reading:
         self.file = file
         self.conversation = Conversation()
         self.records = self.size = self._lines = 0
+        self._begun = False
         self._seq: int | None = None
         self._torn = False
         self._excused = False  # a line before this one is lost: what follows from that is no finding of its own
@@ -316,7 +317,9 @@ class _Reading:
 
     def _record(self, line: Line, record: Record) -> None:
         self.records += 1
-        if self.records == 1 and record["type"] != "conversation":
+        begins = not self._begun and record["type"] != "lost"
+        self._begun = self._begun or begins
+        if begins and record["type"] != "conversation":
             way = "give it a new beginning: what is in it stays"
             self._tell("no-beginning", "its first record, with its id, is lost", way, line, mends=True)
             self.conversation.id = self.file.stem
