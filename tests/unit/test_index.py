@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from coda_cli.engine.conversations import index_access, index_marks, index_rows, index_scan
+from coda_cli.engine.conversations import index_access, index_marks, index_reads, index_rows, index_scan
 from coda_cli.engine.conversations.index import Index
 from coda_cli.engine.conversations.info import HIT_END, HIT_START, TITLE_LENGTH, ConversationInfo, Filter, SearchHit
 from coda_cli.engine.conversations.journal import Journal, Record, StoreError
@@ -193,6 +193,16 @@ def test_a_search_finds_messages_with_a_piece_of_their_text(home: Home) -> None:
     assert [hit.conversation.id for hit in home.index.search("cafe", limit=1, offset=1)] == ["c"]
 
 
+def test_of_a_word_that_is_everywhere_the_latest_texts_are_ranked(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_reads, "CANDIDATES", 5)
+    for number in range(8):
+        home.say(f"c{number}", f"everywhere {number}")
+        os.utime(home.folder.own_file(f"c{number}"), (number, number))
+    for index in (home.index, home.fresh()):
+        assert {hit.conversation.id for hit in index.search("everywhere")} == {f"c{number}" for number in range(3, 8)}
+        assert [hit.conversation.id for hit in index.search("everywhere 1")] == ["c1"]
+
+
 def test_marks_of_a_hit_in_a_text_itself_are_no_marks(home: Home) -> None:
     home.say("c", f"evil {HIT_START}text{HIT_END} here")
     (snippet,) = snippets(home.index, "here")
@@ -315,6 +325,7 @@ def _do(home: Home, what: str, chat: str, arg: Any) -> None:
                 folder.restore(chat)
             return
     folder.create(chat)
+    file = folder.find(chat) or file  # a copy may stand in for it
     raw = file.read_bytes()
     messages = list(folder.load(chat).nodes) or ["nobody"]
     match what:
@@ -337,7 +348,7 @@ def _do(home: Home, what: str, chat: str, arg: Any) -> None:
         case "delete":
             folder.delete(chat)
         case "copy":
-            (file.parent / f"copy {arg}.jsonl").write_bytes(raw)
+            (folder.conversations / f"copy {arg}.jsonl").write_bytes(raw)
         case "crash":  # after the record was written, before the index was told
             home.index.dirty(file)
             Folder(home.root).add_message(chat, assistant("alpha crash"))
@@ -358,7 +369,7 @@ def _do(home: Home, what: str, chat: str, arg: Any) -> None:
         case "rm":
             file.unlink()
         case "twin":
-            (file.parent / f"copy {arg}.jsonl").unlink(missing_ok=True)
+            (folder.conversations / f"copy {arg}.jsonl").unlink(missing_ok=True)
         case "headless":
             file.write_bytes(raw.partition(b"\n")[2])
         case "touch":

@@ -128,6 +128,8 @@ def test_what_is_meant_is_found(texts: sqlite3.Connection, query: str, number: i
         ('"at ni"', []),
         ("at ni", [1]),
         ("ni at", []),
+        ("at n", []),
+        ("what'", [0]),
         ("大京", []),
         ("the -zurich -café", []),
         ("bakery?!", [1]),

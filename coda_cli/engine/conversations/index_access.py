@@ -179,8 +179,8 @@ class Access:
                 db.execute("INSERT INTO meta (root) VALUES (?)", (os.fsencode(self._conversations),))
 
     def _take_all(self, database: Database, names: Iterable[str], progress: Progress | None = None) -> None:
-        """Bring the rows of *names* up to date, letting others write between."""
-        waiting = sorted(names, reverse=True)
+        """Bring the rows of *names* up to date, those that changed last at the end, letting others write between."""
+        waiting = sorted(names, key=self._changed_at, reverse=True)
         total = len(waiting)
         while waiting:
             until = time.monotonic() + _BATCH
@@ -191,6 +191,12 @@ class Access:
                     if progress is not None:
                         progress(total - len(waiting), total)
                 writes.flush()
+
+    def _changed_at(self, name: str) -> tuple[float, str]:
+        try:
+            return (self._conversations / name).stat().st_mtime, name
+        except OSError:
+            return 0.0, name
 
     def _lift(self, marks: Iterable[Mark]) -> None:
         for mark in marks:

@@ -31,6 +31,8 @@ _FOREIGN: Final = re.compile("[\x00\x1f\ud800-\udfff\ue000-\uf8ff\U000f0000-\U00
 """What SQLite or we ourselves would take for something else: NUL, our own marks, surrogates, private use."""
 
 _TERM: Final = re.compile(r'(?P<no>(?<!\S)-(?=[^\s-]))?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))')
+_BEGINNING: Final = re.compile(r"\w\w\W*$")
+"""Of a word that may go on: one letter begins every tenth word, and finding these takes longer than typing the next."""
 _QUOTES: Final = str.maketrans("“”„‟", '""""')
 
 
@@ -58,8 +60,9 @@ def _picture(low: int) -> str:
 def match(text: str) -> str | None:
     """The FTS5 query for *text*, None if there is nothing in it to look for.
 
-    All words must occur, the last one also as the beginning of a word; `"exact words"` must occur in this order, and
-    `-word` and `-"exact words"` must not occur. A query that only excludes (`-v`) looks for what it names.
+    All words must occur, the last one (if it has two letters) also as the beginning of a word; `"exact words"` must
+    occur in this order, and `-word` and `-"exact words"` must not occur. A query that only excludes (`-v`) looks for
+    what it names.
     """
     wanted: list[str] = []
     unwanted: list[str] = []
@@ -69,7 +72,7 @@ def match(text: str) -> str | None:
         if term is None:
             continue
         is_last = not text[found.end() : MAX_QUERY].strip()
-        if is_last and not excluded and (phrase is None or len(text) > MAX_QUERY):
+        if is_last and not excluded and (len(text) > MAX_QUERY or (phrase is None and _BEGINNING.search(found[0]))):
             term += " *"
         (unwanted if excluded else wanted).append(term)
         if len(wanted) + len(unwanted) == MAX_TERMS:

@@ -16,7 +16,9 @@ _COLUMNS: Final = (
     "chat.id, chat.title, chat.first, chat.created, chat.updated, chat.messages, chat.name, chat.size, chat.tags,"
     " chat.pinned, chat.provider, chat.model, chat.tokens, chat.cost"
 )
-_WIDTH: Final = 14  # columns above
+_TEXTS: Final = "words CROSS JOIN message ON message.key = words.rowid CROSS JOIN chat ON chat.key = message.chat"
+CANDIDATES: Final = 10_000
+"""Messages that are ranked at most, the latest that match: ranking a word that is in a million texts takes seconds."""
 _SNIPPET: Final = 32  # words, or Chinese characters
 _LARGEST: Final = 2**62
 
@@ -33,22 +35,33 @@ def rows(db: sqlite3.Connection, folder: Path, where: Filter, limit: int, offset
 
 
 def hits(db: sqlite3.Connection, folder: Path, query: str, where: Filter, limit: int, offset: int) -> list[SearchHit]:
-    """The best messages for the FTS5 *query*. FTS5 itself sorts by rank, so snippets are made for these only."""
+    """The best messages for the FTS5 *query*: first which they are, then their rows and snippets in another pass."""
     condition, values = _condition(where)
+    ranks = dict(
+        db.execute(
+            "SELECT key, rank FROM (SELECT message.key AS key, bm25(words) AS rank"  # noqa: S608 - as above
+            f" FROM {_TEXTS} WHERE words MATCH ? AND NOT message.hidden AND {condition}"
+            " ORDER BY words.rowid DESC LIMIT ?) ORDER BY rank, key DESC LIMIT ? OFFSET ?",
+            (query, *values, CANDIDATES, *_page(limit, offset)),
+        ).fetchall()
+    )
+    if not ranks:
+        return []
+    # "+": one pass over what matches, not a search for each of them, which would look up the words each time
     found = db.execute(
-        f"SELECT {_COLUMNS}, message.id, message.role, message.time, words.rank,"  # noqa: S608 - as above
-        " snippet(words, 0, ?, ?, '…', ?)"
-        " FROM words JOIN message ON message.key = words.rowid JOIN chat ON chat.key = message.chat"
-        f" WHERE words MATCH ? AND NOT message.hidden AND {condition} ORDER BY words.rank LIMIT ? OFFSET ?",
-        (HIT_START, HIT_END, _SNIPPET, query, *values, *_page(limit, offset)),
-    ).fetchall()
-    return [_hit(folder, row) for row in found]
+        f"SELECT message.key, message.id, message.role, message.time, snippet(words, 0, ?, ?, '…', ?), {_COLUMNS}"  # noqa: S608 - as above
+        f" FROM {_TEXTS} WHERE words MATCH ? AND words.rowid BETWEEN ? AND ?"
+        f" AND +words.rowid IN ({', '.join('?' * len(ranks))})",
+        (HIT_START, HIT_END, _SNIPPET, query, min(ranks), max(ranks), *ranks),
+    )
+    rows = {row[0]: row[1:] for row in found}
+    return [_hit(folder, rows[key], rank) for key, rank in ranks.items() if key in rows]
 
 
-def _hit(folder: Path, row: tuple[Any, ...]) -> SearchHit:
-    message_id, role, time, rank, snippet = sound(row[_WIDTH:], (bytes, str, float, float, str))
+def _hit(folder: Path, row: tuple[Any, ...], rank: float) -> SearchHit:
+    message_id, role, time, snippet = sound(row[:4], (bytes, str, float, str))
     return SearchHit(
-        conversation=_info(row[:_WIDTH], folder),
+        conversation=_info(row[4:], folder),
         message_id=_text(message_id),
         role=role,
         time=time,
