@@ -7,8 +7,8 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from coda_cli.cli.model_cache import complete_model
 from coda_cli.engine.core.errors import UsageError
+from coda_cli.settings.model_cache import complete_model
 
 EPILOG: Final = """\
 Examples:

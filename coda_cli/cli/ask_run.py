@@ -8,8 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any
 
 from coda_cli import bootstrap
 from coda_cli.cli.ask_input import Asked, Question, gather
@@ -17,7 +16,6 @@ from coda_cli.cli.ask_output import JsonLinesSink, OutputFile, QuietSink, Sink
 from coda_cli.cli.ask_report import Printer, Result
 from coda_cli.cli.choice import announce, show_downloads
 from coda_cli.cli.loop import run_async
-from coda_cli.cli.model_cache import cached_models
 from coda_cli.cli.output import EXIT_INTERRUPTED, EXIT_OK, EXIT_PIPE, report, style, warn, write_failed
 from coda_cli.cli.resume import resume
 from coda_cli.cli.status_line import StatusLine
@@ -34,11 +32,8 @@ from coda_cli.engine.core.usage import Status
 from coda_cli.engine.generation import Generation
 from coda_cli.engine.rendering.sanitize import Sanitizer
 from coda_cli.settings.load import load_settings
-from coda_cli.settings.model_spec import ModelSpec, parse_spec
-from coda_cli.settings.schema import Settings
-
-# How close to a provider's name a word before the `/` must be to count as a slip of the fingers.
-_CLOSE: Final = 0.75
+from coda_cli.settings.model_cache import cached_models
+from coda_cli.settings.model_spec import ModelSpec, check_prefix, parse_spec
 
 
 def run(asked: Asked) -> int:
@@ -58,7 +53,7 @@ def run(asked: Asked) -> int:
         asked_models: Sequence[str | None] = question.models or [None]
         specs = [parse_spec(spec, settings, cached_models()) for spec in asked_models]
     for spec in specs:
-        _check_prefix(spec, settings)
+        check_prefix(spec, settings)
     names = {name for spec in specs if (name := spec.provider or settings.default_provider)}
     wired = bootstrap.wire(
         settings,
@@ -72,21 +67,6 @@ def run(asked: Asked) -> int:
     if asked.log and wired.log.failed is not None:
         warn(f"the usage log could not be written ({wired.log.failed})")
     return code
-
-
-def _check_prefix(spec: ModelSpec, settings: Settings) -> None:
-    """Raise UsageError for `opnai/gpt-6`, which the default provider would be asked for as a model of that name.
-
-    Not where an OpenAI-compatible server or an Ollama is the default: those have models with any prefix.
-    """
-    if spec.provider is not None or spec.model is None:
-        return
-    prefix, found, model = spec.model.partition("/")
-    default = settings.providers.get(settings.default_provider or "")
-    if not found or (default is not None and (default.type == "ollama" or default.api_base is not None)):
-        return
-    if close := get_close_matches(prefix, settings.providers, n=1, cutoff=_CLOSE):
-        raise UsageError(f"there is no provider called {prefix!r}", hint=f"did you mean `{close[0]}/{model}`?")
 
 
 class _Asking:

@@ -13,12 +13,12 @@ from typing import Annotated, Any, Final
 import typer
 
 from coda_cli import paths
-from coda_cli.cli.model_cache import complete_provider
 from coda_cli.cli.output import EXIT_INTERRUPTED, fail, put, put_json, say, warn
 from coda_cli.engine.core.errors import CodaError, ConfigError, UsageError
 from coda_cli.settings import edit as edits, secrets
 from coda_cli.settings.files import read_text, write_text
 from coda_cli.settings.load import Loaded, check_text, load
+from coda_cli.settings.model_cache import complete_provider
 from coda_cli.settings.problems import SettingsError, did_you_mean
 from coda_cli.settings.schema import BUILT_IN_PROVIDERS, ProviderSettings, needs_no_key
 from coda_cli.settings.show import as_toml, plain

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from coda_cli.cli.loop import run_async
-from coda_cli.cli.model_cache import cached_models, complete_provider, remember_models
 from coda_cli.cli.output import EXIT_AUTH, EXIT_FAILURE, EXIT_OK, put, put_json, style
 from coda_cli.engine.core.errors import LLMError, UsageError
 from coda_cli.engine.rendering.sanitize import sanitize
+from coda_cli.settings.model_cache import cached_models, complete_provider, remember_models
 
 if TYPE_CHECKING:
     from coda_cli.engine.manager import LLMManager

@@ -147,7 +147,7 @@ class Answer:
             learn = self._host.tokens.learn  # may write a small file
             await asyncio.to_thread(learn, self._name, self._model, self._sent, response.usage.input_tokens)
         self._tell(response, error)
-        return Outcome(response, error)
+        return Outcome(response, error, self._sent, self._turn.first_token if self._turn is not None else None)
 
     async def _ask(self) -> None:
         plan = self._plan
@@ -261,6 +261,8 @@ class Answer:
             finish_reason=reason,
             status=status,
         )
+        if self._question is not None:
+            response.metadata["question_id"] = self._question
         if self._dropped:
             response.metadata["dropped_options"] = self._dropped
         if turn is not None:
@@ -281,6 +283,7 @@ class Answer:
         message = self._message.model_copy(update={"parts": parts, "status": response.status.value})
         if message.content != response.content:
             message.content = response.content
+        response.metadata["message_id"] = message.message_id
         message.metadata |= {
             "provider": response.provider,
             "model": response.model,

@@ -12,15 +12,21 @@ from dataclasses import dataclass
 
 from coda_cli.engine.core.errors import LLMError
 from coda_cli.engine.core.events import Event, ReasoningChunk, ResponseChunk, ResponseStart
+from coda_cli.engine.core.ports import ProviderRequest
 from coda_cli.engine.core.responses import LLMResponse, LLMStreamChunk
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an answer ended: what there is of it, and the error it failed with, if any."""
+    """How an answer ended: what there is of it, and the error it failed with, if any.
+
+    `request` is what was sent last (None: nothing was), `first_token` the seconds until something of it came.
+    """
 
     response: LLMResponse
     error: LLMError | None
+    request: ProviderRequest | None = None
+    first_token: float | None = None
 
 
 Produce = Callable[[Callable[[Event], None]], Awaitable[Outcome]]
@@ -89,9 +95,14 @@ class Generation:
     @property
     def response(self) -> LLMResponse | None:
         """What there is of the answer once it has ended, also where it failed; None before that."""
+        return self.outcome.response if self.outcome is not None else None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the answer ended, with the request that was sent; None before that."""
         if self._task is None or not self._task.done() or self._task.cancelled() or self._task.exception():
             return None
-        return self._task.result().response
+        return self._task.result()
 
     async def _stop(self, task: asyncio.Task[Outcome]) -> None:
         self.cancel()

@@ -30,6 +30,11 @@ def conceal(error: LLMError, secrets: Iterable[str]) -> LLMError:
     return error
 
 
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """*text* without *secrets*, which are hidden as `conceal` hides them."""
+    return _without(text, sorted({secret for secret in secrets if len(secret) > 3}, key=len, reverse=True))
+
+
 def _without(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, HIDDEN)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Final, NamedTuple
 
+from coda_cli.engine.core.errors import UsageError
 from coda_cli.settings.schema import Settings
+
+# How close to a provider's name a word before the `/` must be to count as a slip of the fingers.
+_CLOSE: Final = 0.75
 
 
 class ModelSpec(NamedTuple):
@@ -46,3 +51,18 @@ def parse_spec(spec: str | None, settings: Settings, known: Mapping[str, Sequenc
         if pattern.match(spec) and kind in settings.providers:
             return ModelSpec(kind, spec)
     return ModelSpec(None, spec)
+
+
+def check_prefix(spec: ModelSpec, settings: Settings) -> None:
+    """Raise UsageError for `opnai/gpt-6`, which the default provider would be asked for as a model of that name.
+
+    Not where an OpenAI-compatible server or an Ollama is the default: those have models with any prefix.
+    """
+    if spec.provider is not None or spec.model is None:
+        return
+    prefix, found, model = spec.model.partition("/")
+    default = settings.providers.get(settings.default_provider or "")
+    if not found or (default is not None and (default.type == "ollama" or default.api_base is not None)):
+        return
+    if close := get_close_matches(prefix, settings.providers, n=1, cutoff=_CLOSE):
+        raise UsageError(f"there is no provider called {prefix!r}", hint=f"did you mean `{close[0]}/{model}`?")

@@ -11,7 +11,11 @@ from coda_cli.engine.core.usage import FinishReason, Status, TokenUsage
 
 
 class LLMResponse(BaseModel):
-    """A whole answer. `cost` is in USD: 0.0 for local models, None where no price is known."""
+    """A whole answer. `cost` is in USD: 0.0 for local models, None where no price is known.
+
+    `metadata` tells where it is kept, `question_id` and (if there is something to keep) `message_id`; what the vendor
+    calls it; and which options the model did not take.
+    """
 
     model_config = ConfigDict(validate_assignment=True)
 

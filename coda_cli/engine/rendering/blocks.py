@@ -317,17 +317,18 @@ def first_code_block(text: str) -> str | None:
 
     A fence in a list or quote counts, its indentation or `>` removed; one that is never closed goes to the end.
     """
-    blocks = _code_blocks(text)
+    blocks = code_blocks(text)
     return blocks[0] if blocks else None
 
 
 def last_code_block(text: str) -> str | None:
     """The content of the last fenced code block of *text*, as `first_code_block` gives it."""
-    blocks = _code_blocks(text)
+    blocks = code_blocks(text)
     return blocks[-1] if blocks else None
 
 
-def _code_blocks(text: str) -> list[str]:
+def code_blocks(text: str) -> list[str]:
+    """The contents of all fenced code blocks of *text*, in order, each as `first_code_block` gives it."""
     original = text.split("\n")
     tokens = block_tokens(text.replace("\r\n", "\n"))
     found: list[str] = []
