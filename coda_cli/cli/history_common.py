@@ -185,7 +185,7 @@ def cells(text: str) -> int:
     """How many columns *text* takes."""
     if text.isascii():
         return len(text)
-    from coda_cli.cli.markdown_text import cells as count
+    from coda_cli.markdown.text import cells as count
 
     return count(text)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TextIO
 
-from coda_cli.cli.markdown_render import MarkdownRenderer
-from coda_cli.cli.markdown_text import Palette, clean, load_theme, wrap
+from coda_cli.markdown.render import MarkdownRenderer
+from coda_cli.markdown.text import Palette, clean, load_theme, wrap
 from coda_cli.cli.output import colour as wants_colour
 from coda_cli.engine.rendering.blocks import BlockSplitter
 from coda_cli.engine.rendering.sanitize import Sanitizer

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from coda_cli.cli.markdown_text import cells
+from coda_cli.markdown.text import cells
 from coda_cli.engine.conversations import operations
 from coda_cli.engine.conversations.store import Folder
 from coda_cli.engine.core.messages import LLMMessage, MessageRole, TextPart, user

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from coda_cli.cli import history_common as common, history_list as listing, history_show as showing
-from coda_cli.cli.markdown_text import cells
+from coda_cli.markdown.text import cells
 from coda_cli.engine.conversations import operations
 from coda_cli.engine.conversations.info import HIT_END, HIT_START, ConversationInfo, Filter, SearchHit
 from coda_cli.engine.conversations.shelf import ROOT

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from coda_cli.cli.markdown import INTERVAL, MarkdownWriter
-from coda_cli.cli.markdown_render import MarkdownRenderer
-from coda_cli.cli.markdown_text import plain
+from coda_cli.markdown.render import MarkdownRenderer
+from coda_cli.markdown.text import plain
 from tests.unit.test_blocks import DOCUMENTS, cut_at
 
 # What the writer itself may send: colours, rows erased one by one (see `_draw`), synchronized output, autowrap.

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from coda_cli.cli.markdown_render import MarkdownRenderer
-from coda_cli.cli.markdown_text import DEFAULT_THEME, cells, line_cells, load_theme, plain, wrap
+from coda_cli.markdown.render import MarkdownRenderer
+from coda_cli.markdown.text import DEFAULT_THEME, cells, line_cells, load_theme, plain, wrap
 from coda_cli.paths import themes_dir
 from tests.unit.test_blocks import DOCUMENTS
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol
 
-from coda_cli.cli.markdown_table import layout
-from coda_cli.cli.markdown_text import Key, Line, clean, fold, line_cells, plain, split_lines, wrap
+from coda_cli.markdown.table import layout
+from coda_cli.markdown.text import Key, Line, clean, fold, line_cells, plain, split_lines, wrap
 from coda_cli.engine.rendering.blocks import MAX_NESTING, block_tokens, parser
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from coda_cli.cli.markdown_text import Line, cells, fold, line_cells, plain, split_lines, wrap
+from coda_cli.markdown.text import Line, cells, fold, line_cells, plain, split_lines, wrap
 
 _NARROW: Final = 4
 
