@@ -18,11 +18,13 @@ from typing import IO, Any, Final
 from coda_cli import paths
 from coda_cli.engine.conversations import blobs
 from coda_cli.engine.conversations.backup import BLOB, DAMAGED, FORMAT, MANIFEST, Progress, members, pieces
-from coda_cli.engine.conversations.journal import Journal, StoreError, encode
-from coda_cli.engine.conversations.mend import begins, put_into
+from coda_cli.engine.conversations.journal import Journal, StoreError, encode, sync_folder
+from coda_cli.engine.conversations.mend import begins
 from coda_cli.engine.conversations.store import SUFFIX, Folder, header
 from coda_cli.engine.core.errors import UsageError
 
+_TOGETHER: Final = 200
+"""Files that get their names in one go: a disk syncs many files almost as fast as one."""
 _DEEP: Final = 3  # a folder, `conversations/`, a name
 _NAME: Final = re.compile(r"[\w .-]{1,120}\.jsonl", re.ASCII)
 
@@ -62,6 +64,7 @@ def restore(folder: Folder, archive: Path, *, progress: Progress | None = None) 
                 if step == work.take:
                     why = f"the archive is damaged ({type(exc).__name__}): what comes after that is missing"
                     work.report.problems.append(why)
+        work.settle()
     except (FileNotFoundError, IsADirectoryError, PermissionError) as exc:
         if exc.filename != str(archive):
             raise _refused(exc) from exc
@@ -87,6 +90,16 @@ def _refused(exc: OSError) -> StoreError:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A whole file that waits for its place: *name* in *target*."""
+
+    file: Path
+    target: Path
+    name: str
+    id: str
+
+
 class _Restore:
     """Brings back one member after another."""
 
@@ -96,7 +109,8 @@ class _Restore:
         self.known = 0
         self._sums: dict[str, str] = {}
         self._expected: dict[str, str] | None = None
-        self._temporary = folder.conversations / f".restore.{os.getpid()}.tmp"
+        self._temporary = self._fresh()
+        self._waiting: list[_Waiting] = []
         self._there: dict[str, dict[str, list[Path]]] = {}
 
     def look(self, name: PurePosixPath, source: IO[bytes]) -> int:
@@ -116,9 +130,9 @@ class _Restore:
         place = name.parent.name if len(name.parts) <= _DEEP else ""
         if place in ("conversations", "trash") and name.suffix == SUFFIX:
             self.known += 1
-            self._write(pieces(source))
+            size = self._write(pieces(source))
             self._journal(place, name)
-            return self._temporary.stat().st_size if self._temporary.exists() else 0
+            return size
         if place == "blobs" and BLOB.fullmatch(name.name):
             self.known += 1
             content = b"".join(pieces(source))
@@ -139,17 +153,20 @@ class _Restore:
 
     def tidy(self) -> None:
         """Leave no half of a file behind."""
-        self._temporary.unlink(missing_ok=True)
+        for file in (self._temporary, *(one.file for one in self._waiting)):
+            file.unlink(missing_ok=True)
 
     # ---- one member -----------------------------------------------------------------------------------------------
 
-    def _write(self, content: Iterator[bytes]) -> None:
+    def _fresh(self) -> Path:
+        return self.folder.conversations / f".restore.{os.getpid()}.{self.known}.tmp"
+
+    def _write(self, content: Iterator[bytes]) -> int:
         fd = paths.open_private(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         with os.fdopen(fd, "wb") as file:
             for piece in content:
                 file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
+            return file.tell()
 
     def _blob(self, name: str, content: bytes) -> None:
         if hashlib.sha256(content).hexdigest() != name:
@@ -161,6 +178,8 @@ class _Restore:
     def _journal(self, place: str, name: PurePosixPath) -> None:
         """Give the temporary file its place, unless all of it is there already."""
         conversation_id = header(self._temporary).get("id")
+        if conversation_id in {one.id for one in self._waiting}:
+            self.settle()
         damaged = self._expected is not None and self._expected.get(_key(name)) != self._sums.get(_key(name))
         if damaged and (next(Journal(self._temporary).records(), None) is None or self._better(place, conversation_id)):
             return  # `check` tells
@@ -209,10 +228,26 @@ class _Restore:
         self.report.created.append(name)
 
     def _place(self, target: Path, name: str, conversation_id: str) -> None:
-        there = put_into(self._temporary, target, name)
-        self._known(target.name, conversation_id).append(there)
-        if self.folder.index is not None:
-            self.folder.index.moved(there)
+        """Give the temporary file the name *name* in *target*, or one like it: with the next ones, in one go."""
+        self._waiting.append(_Waiting(self._temporary, paths.private_dir(target), name, conversation_id))
+        self._temporary = self._fresh()
+        if len(self._waiting) >= _TOGETHER:
+            self.settle()
+
+    def settle(self) -> None:
+        """Give what is waiting its names, once all of it is on disk; the next query of the index finds it."""
+        for one in self._waiting:
+            _sync(one.file)
+        for one in self._waiting:
+            there = one.target / one.name
+            number = 0
+            while not _named(one.file, there):
+                number += 1
+                there = one.target / f"{one.name.removesuffix(SUFFIX)}-{number}{SUFFIX}"
+            self._known(one.target.name, one.id).append(there)
+        for folder in {one.target for one in self._waiting}:
+            sync_folder(folder)
+        self._waiting.clear()
 
     # ---- what is there --------------------------------------------------------------------------------------------
 
@@ -228,6 +263,29 @@ class _Restore:
     def _is_there(self, place: str, conversation_id: str) -> bool:
         """Whether some file of the conversation begins with all that the temporary file has."""
         return any(begins(file, self._temporary) for file in self._known(place, conversation_id))
+
+
+def _sync(file: Path) -> None:
+    fd = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _named(file: Path, there: Path) -> bool:
+    """Give *file* the name *there*; False if it is taken."""
+    try:
+        os.link(file, there)  # unlike a rename it never overwrites
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        if there.exists():
+            return False
+        file.rename(there)
+    else:
+        file.unlink()
+    return True
 
 
 def _key(name: PurePosixPath) -> str:
