@@ -160,7 +160,8 @@ def test_everything_at_once(coda: Program) -> None:
 def test_coda_home_decides_where_everything_goes(coda: Program) -> None:
     coda.home.rmdir()
     before = {path.name for path in coda.folder.iterdir()}
-    env = {"CODA_HOME": "", "XDG_DATA_HOME": str(coda.folder / "xdg"), "CODA_PROVIDERS__S__TYPE": "scripted"}
+    xdg = str(coda.folder / "xdg")
+    env = {"CODA_HOME": "", "XDG_DATA_HOME": xdg, "XDG_CACHE_HOME": xdg, "CODA_PROVIDERS__S__TYPE": "scripted"}
     assert coda.run("ask", "-m", "s", "hi", env=env).code == 0
     assert (coda.folder / "xdg" / "coda" / "usage.jsonl").is_file()
     assert {path.name for path in coda.folder.iterdir()} - before == {"xdg"}
