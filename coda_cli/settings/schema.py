@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from coda_cli.engine.core.config import ConversationConfig, FunctionCallingConfig
@@ -31,6 +31,9 @@ BUILT_IN_PROVIDERS: Final[dict[str, dict[str, Any]]] = {
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROL: Final = re.compile(r"[\x00-\x20\x7f]")
+# Keys as the screen's toolkit names them: `ctrl+x`, `f5`, `question_mark`, or the character itself; several with commas.
+_ONE_KEY: Final = r"(?:(?:ctrl|alt|shift|super|meta)\+)*(?:[a-z][a-z0-9_]*|[!-+\--~])"
+_KEYS: Final = re.compile(rf"{_ONE_KEY}(?:,{_ONE_KEY})*", re.IGNORECASE)
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1)]
@@ -114,6 +117,15 @@ class FunctionCallingSettings(FunctionCallingConfig):
     model_config = _CONFIG
 
 
+def _a_key(value: str) -> str:
+    if not _KEYS.fullmatch(value):
+        raise PydanticCustomError("not_a_key", "this is not the name of a key")
+    return value
+
+
+KeyNames = Annotated[str, AfterValidator(_a_key)]
+
+
 class Settings(BaseModel):
     """All that a person can configure. `model` is a model spec or an alias and wins over `default_provider`."""
 
@@ -129,8 +141,18 @@ class Settings(BaseModel):
     tool_integration_enabled: bool = True
     enable_caching: bool = False
     cache_ttl_seconds: Seconds = 3600.0
+    theme: Text | None = None
+    theme_dark: Text = "coda-dark"
+    theme_light: Text = "coda-light"
+    plain: bool = False
+    mouse: bool = True
+    sidebar: bool = False
+    bell: Literal["off", "bell", "notify"] = "bell"
+    bell_after: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 20.0
+    auto_title: bool = False
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     aliases: dict[str, Text] = Field(default_factory=dict)
+    keys: dict[str, KeyNames] = Field(default_factory=dict)
     conversation: ConversationSettings = Field(default_factory=ConversationSettings)
     function_calling: FunctionCallingSettings = Field(default_factory=FunctionCallingSettings)
 
