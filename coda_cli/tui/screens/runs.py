@@ -1,0 +1,119 @@
+"""Lines made of runs: pieces of text with the name of a style. What the screens' lists and texts are drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from rich.cells import cell_len, set_cell_size
+
+from coda_cli.engine.rendering.sanitize import sanitize
+
+Run = tuple[str, str]
+"""A text and the name of its style: one of `STYLES`, "" for the plain one."""
+
+STYLES: Final = ("dim", "strong", "match", "group", "good", "bad", "warn", "accent", "cursor")
+
+_LONGEST: Final = 2000
+"""Characters of one field that are looked at: no line on any screen is longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a list: what stands at its left, what at its right. The cursor passes over a heading."""
+
+    left: Sequence[Run]
+    right: Sequence[Run] = ()
+    heading: bool = False
+    below: Sequence[Run] = ()
+    """The second line, where rows have two."""
+
+
+def one_line(text: str) -> str:
+    """Untrusted *text* on one line, safe for a terminal."""
+    return " ".join(sanitize(text[:_LONGEST]).split())
+
+
+def cells(runs: Sequence[Run]) -> int:
+    """How many columns *runs* take."""
+    return sum(cell_len(text) for text, _ in runs)
+
+
+def cut(runs: Sequence[Run], width: int) -> list[Run]:
+    """*runs* in at most *width* columns, with a mark where they are cut."""
+    out: list[Run] = []
+    left = width
+    rest = cells(runs)
+    for text, name in runs:
+        taken = cell_len(text)
+        if rest > left and taken >= left:
+            if left > 0:
+                out.append((set_cell_size(text, left - 1).rstrip() + "…", name))
+            break
+        out.append((text, name))
+        left -= taken
+        rest -= taken
+    return out
+
+
+def lit(text: str, places: Sequence[int], name: str = "", hit: str = "match") -> list[Run]:
+    """*text* with the characters at *places* (ascending) lit."""
+    out: list[Run] = []
+    at = 0
+    position = 0
+    while position < len(places):
+        start = places[position]
+        end = start + 1
+        position += 1
+        while position < len(places) and places[position] == end:
+            end += 1
+            position += 1
+        if start > at:
+            out.append((text[at:start], name))
+        out.append((text[start:end], hit))
+        at = end
+    if at < len(text):
+        out.append((text[at:], name))
+    return out
+
+
+def ago(when: float, now: float) -> str:
+    """How long ago, in few letters."""
+    seconds = now - when
+    if seconds < 60:
+        return "now" if seconds > -60 else "ahead"
+    steps = ((3600, 60, "m"), (86400, 3600, "h"), (30 * 86400, 86400, "d"), (365 * 86400, 30 * 86400, "mo"))
+    for below, unit, name in steps:
+        if seconds < below:
+            return f"{seconds // unit:.0f}{name} ago"
+    return f"{min(seconds // (365 * 86400), 99):.0f}y ago"
+
+
+def clock(when: float) -> str:
+    """A time of the day with its date, in the local time zone; "" for none."""
+    if not 0 < when < 2.5e11:
+        return ""
+    return datetime.fromtimestamp(when).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def money(cost: float | None) -> str:
+    """A price in USD; "unpriced" where none is known."""
+    if cost is None:
+        return "unpriced"
+    return f"${cost:.2f}" if cost >= 1 or cost == 0 else f"${cost:.4f}"
+
+
+def count(number: int, what: str) -> str:
+    """`1 message`, `2,000 messages`."""
+    return f"{number:,} {what}s" if number != 1 else f"1 {what}"
+
+
+def short(number: int) -> str:
+    """`950`, `12k`, `1.1M`."""
+    if number < 1000:
+        return str(number)
+    if number < 999_500:
+        return f"{number / 1000:.0f}k" if number >= 10_000 else f"{number / 1000:.1f}k".replace(".0k", "k")
+    return f"{number / 1e6:.1f}M".replace(".0M", "M")
