@@ -84,9 +84,8 @@ class PromptList(Widget, can_focus=False):
         place = Region(prompt.x, y, max(1, prompt.width), height)
         if place != self._place:
             self._place = place
-            self.absolute_offset = place.offset
+            self.styles.offset = place.offset
             self.styles.width, self.styles.height = place.width, place.height
-            self.refresh(layout=True)
 
     def render_line(self, y: int) -> Strip:
         """One row."""

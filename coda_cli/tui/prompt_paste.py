@@ -18,7 +18,7 @@ _TOKEN: Final = re.compile("\\[pasted\u00a0[\\d,]+\u00a0(?:lines|characters)\u00
 _STX, _ETX = "\x02", "\x03"
 _DRAFT: Final = re.compile(f"{_STX}([^{_ETX}]*){_ETX}?")
 _SEQUENCES: Final = re.compile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b\n]*(?:\x07|\x1b\\\\))")
-_NEWLINES: Final = re.compile("\r\n?|[\u2028\u2029\x85]")
+_NEWLINES: Final = ("\r\n", "\r", "\u2028", "\u2029", "\x85")
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
@@ -28,8 +28,8 @@ def clean(text: str) -> str:
     Unlike `sanitize` it takes out what it does not want, and lets pass what only matters on a screen (the marks for
     text that runs from right to left): this text is sent to a model.
     """
-    if "\r" in text or not text.isascii():
-        text = _NEWLINES.sub("\n", text)
+    for newline in _NEWLINES:
+        text = text.replace(newline, "\n")
     if "\x1b" in text:
         text = _SEQUENCES.sub("", text)
     return _CONTROLS.sub("", text)

@@ -58,6 +58,9 @@ class InputParser(XTermParser):
             yield from self._parsed(_START[len(self._before) :] + _END)
             self._pasted = []
             return rest
+        if self._before and len(joined) > 2 and _START.startswith(joined):
+            self._held = data
+            return ""
         before, start, rest = data.partition(_START)
         if start:
             self._pasted = []
