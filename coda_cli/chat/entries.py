@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from coda_cli.chat.file_blocks import FileBlock, split_files
 from coda_cli.engine.conversations.tree import Conversation, Node
 from coda_cli.engine.core.messages import (
     AudioPart,
@@ -21,6 +22,7 @@ from coda_cli.engine.core.messages import (
 
 EntryKind = Literal["user", "assistant", "tool", "system", "summary", "note", "error"]
 
+_NUMBERED: Final = frozenset({"user", "assistant", "tool", "system"})
 _KINDS: Final[dict[MessageRole, EntryKind]] = {
     MessageRole.USER: "user",
     MessageRole.ASSISTANT: "assistant",
@@ -55,9 +57,9 @@ class Entry:
     """One thing in the transcript.
 
     `id` is the message's; what is no message ("note", "error") has one of its own. `text` is Markdown for answers and
-    plain text for questions. `status` is the message's, or "streaming". `place` of `siblings` is which of the versions
-    this is, from 1. `tokens` are those of the answer, `cost` is USD (None: unpriced), `latency` seconds. `hint` is an
-    error's next step.
+    plain text for questions, without the text files that went along. `status` is the message's, or "streaming".
+    `place` of `siblings` is which of the versions this is, from 1. `tokens` are those of the answer, `cost` is USD
+    (None: unpriced), `latency` seconds. `hint` is an error's next step.
     """
 
     id: str
@@ -102,6 +104,11 @@ def entries_of(conversation: Conversation, to: str | None = None) -> list[Entry]
     return out
 
 
+def numbered(entries: Iterable[Entry]) -> list[Entry]:
+    """Those of *entries* that are messages; the first has the number 1 for a person."""
+    return [entry for entry in entries if entry.kind in _NUMBERED]
+
+
 def entry_of(message: LLMMessage) -> Entry:
     """The entry of a message that stands alone, such as a question that has just been asked."""
     return _entry(Node(message, None, 0), [message.message_id], {})
@@ -111,13 +118,17 @@ def _entry(node: Node, siblings: Sequence[str], results: dict[str, ToolResultPar
     message = node.message
     meta = message.metadata
     cost, latency = meta.get("cost"), meta.get("latency")
+    files: tuple[FileBlock, ...] = ()
+    text = message.content
+    if message.role is MessageRole.USER:
+        text, files = split_files(text)
     return Entry(
         id=message.message_id,
         kind=_KINDS[message.role],
-        text=message.content,
+        text=text,
         reasoning="".join(part.text for part in message.parts if isinstance(part, ReasoningPart)),
         tools=tuple(_card(part, results.get(part.id)) for part in message.tool_calls),
-        attached=tuple(_attached(message.parts)),
+        attached=(*_attached(message.parts), *(Attached("file", f.name, f.size, "text/plain") for f in files)),
         status=message.status,
         provider=str(meta.get("provider") or ""),
         model=str(meta.get("model") or ""),

@@ -5,20 +5,31 @@ Everything it keeps goes through the `ConversationManager`; what it hands out ar
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from coda_cli.bootstrap import Wired
-from coda_cli.chat.entries import Entry, entries_of
+from coda_cli.chat.comparison import Comparison, Contender
+from coda_cli.chat.drafts import Drafts
+from coda_cli.chat.entries import Entry, entries_of, numbered
+from coda_cli.chat.file_blocks import with_files_of
+from coda_cli.chat.prompt_history import PromptHistory
+from coda_cli.engine.conversations.info import ConversationInfo
 from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.conversations.tree import Conversation, Node
 from coda_cli.engine.core.errors import LLMError, UsageError
-from coda_cli.engine.core.messages import MediaPart, MessageRole, TextPart, new_id
+from coda_cli.engine.core.messages import AudioPart, FilePart, ImagePart, MediaPart, MessageRole, new_id
+from coda_cli.engine.core.usage import Status
 from coda_cli.engine.generation import Generation
 from coda_cli.engine.manager import LLMManager
-from coda_cli.settings.model_spec import ModelSpec
-from coda_cli.settings.schema import Settings
+from coda_cli.settings.model_cache import cached_models
+from coda_cli.settings.model_spec import ModelSpec, check_prefix, parse_spec
+from coda_cli.settings.schema import Settings, needs_no_key
+
+_RECENT: Final = 200
+"""Chats whose titles a completion knows."""
 
 _DEFAULT: Final = ModelSpec(None, None)
 
@@ -47,7 +58,12 @@ class Queued:
 
 
 class ChatSession:
-    """The chat that is open. `conversation_id` is None until something is said; `spec` is what answers next."""
+    """The chat that is open. `conversation_id` is None until something is said; `spec` is what answers next.
+
+    `editing` is the question that the next `submit` takes the place of. `queue` waits for the answer under way.
+    `shell_notes` are what commands of the person's shell have said since the last question; they go along with the
+    next one. `shown` and `recent` are what `entries` and `refresh_recent` gave last, for completions.
+    """
 
     def __init__(
         self,
@@ -64,6 +80,13 @@ class ChatSession:
         self.incognito = incognito
         self.queue: list[Queued] = []
         self.generation: Generation | None = None
+        self.editing: str | None = None
+        self.shell_notes: list[str] = []
+        self.deleted: list[str] = []  # the latest last
+        self.shown: list[Entry] = []
+        self.recent: list[ConversationInfo] = []
+        self.history = PromptHistory(keep=not incognito)
+        self.drafts = Drafts(keep=not incognito)
         self._system_prompt = system_prompt  # goes along with the next question, and is kept with it
 
     @property
@@ -88,16 +111,32 @@ class ChatSession:
 
     # ---- asking -----------------------------------------------------------------------------------------------------
 
+    async def submit(self, text: str, media: Sequence[MediaPart] = ()) -> Generation:
+        """What Enter does: ask *text*, or with `editing` set ask it in place of that question."""
+        edited, self.editing = self.editing, None
+        if edited is None:
+            return self.ask(text, media)
+        return await self.edit(edited, text, media or None)
+
     def ask(self, text: str, media: Sequence[MediaPart] = ()) -> Generation:
         """Ask below the head. Nothing is sent before the Generation is awaited or iterated."""
-        return self._ask(text, media, parent=None)
+        return self._ask(self._with_shell_notes(text), media, parent=None)
 
     async def edit(self, message_id: str, text: str, media: Sequence[MediaPart] | None = None) -> Generation:
-        """Ask *text* in place of the question *message_id*, as its sibling; its attachments go along by default."""
+        """Ask *text* in place of the question *message_id*, as its sibling; its attachments go along by default.
+
+        Raises UsageError for a message that is no question.
+        """
         node = await self._node(message_id)
+        if node.message.role is not MessageRole.USER:
+            raise UsageError("only a question can be edited", hint="`/retry` makes another answer beside this one")
         if media is None:
-            media = [part for part in node.message.parts if not isinstance(part, TextPart)]  # type: ignore[misc]  # a question has no other parts
-        return self._ask(text, media, parent=node.parent or "")
+            media = [part for part in node.message.parts if isinstance(part, ImagePart | AudioPart | FilePart)]
+        return self._ask(with_files_of(node.message.content, text), media, parent=node.parent or "")
+
+    def _with_shell_notes(self, text: str) -> str:
+        notes, self.shell_notes = self.shell_notes, []
+        return "\n\n".join([*notes, text]) if notes else text
 
     def _ask(self, text: str, media: Sequence[MediaPart], *, parent: str | None) -> Generation:
         if self.conversation_id is None:
@@ -134,6 +173,74 @@ class ChatSession:
         """From the next question on; "" takes an earlier one back."""
         self._system_prompt = text
 
+    async def system_prompt(self) -> str:
+        """The one that goes along with the next question; "" for none."""
+        if self._system_prompt is not None:
+            return self._system_prompt
+        given = [node.message.metadata.get("system_prompt") for node in (await self.opened()).path()]
+        return next((text for text in reversed(given) if isinstance(text, str)), "")
+
+    # ---- the queue --------------------------------------------------------------------------------------------------
+
+    def enqueue(self, text: str, media: Sequence[MediaPart] = ()) -> None:
+        """Ask *text* when the answer under way, and what waits already, is done."""
+        self.queue.append(Queued(text, tuple(media)))
+
+    def ask_next(self) -> Generation | None:
+        """Ask what waits first; None where nothing does, or where the last answer failed or was stopped.
+
+        What waits then stays: a person decides what to do with it.
+        """
+        last = self.generation.response if self.generation is not None else None
+        if self.busy or not self.queue or (last is not None and last.status is not Status.COMPLETE):
+            return None
+        waiting = self.queue.pop(0)
+        return self.ask(waiting.text, waiting.media)
+
+    # ---- several models ---------------------------------------------------------------------------------------------
+
+    async def compare(
+        self, specs: Sequence[ModelSpec], text: str | None = None, media: Sequence[MediaPart] = ()
+    ) -> Comparison:
+        """All of *specs* on one question: *text*, or the latest one again. Raises UsageError where there is none."""
+        for spec in specs:
+            await self._find_key(spec)
+        if text is None:
+            node = await self.last_question()
+            if node is None or self.conversation_id is None:
+                raise UsageError("there is no question to compare answers to", hint="give one behind the models")
+            question, said = node.message.message_id, node.message.content
+        else:
+            system_prompt, self._system_prompt = self._system_prompt, None
+            said = self._with_shell_notes(text)
+            self.conversation_id, question = await self.manager.add_question(
+                said, conversation_id=self.conversation_id, media=media, system_prompt=system_prompt
+            )
+        conversation_id = self.conversation_id
+        contenders = tuple(
+            Contender(
+                spec,
+                self.spec_name(spec),
+                self.manager.retry(conversation_id, question, provider=spec.provider, model=spec.model),
+            )
+            for spec in specs
+        )
+        return Comparison(conversation_id, question, said, contenders)
+
+    async def settle(self, comparison: Comparison, chosen: int | None) -> None:
+        """Make the answer *chosen* (None: the first that came) the branch, and its model what answers next."""
+        order = range(len(comparison.contenders)) if chosen is None else [chosen]
+        for place in order:
+            contender = comparison.contenders[place]
+            response = contender.generation.response
+            message_id = response.metadata.get("message_id") if response is not None else None
+            if isinstance(message_id, str):
+                await self.conversations.set_head(comparison.conversation_id, message_id)
+                self.generation = contender.generation
+                if chosen is not None:
+                    self.spec = contender.spec
+                return
+
     # ---- where the chat stands --------------------------------------------------------------------------------------
 
     async def opened(self) -> Conversation:
@@ -147,7 +254,32 @@ class ChatSession:
 
     async def entries(self) -> list[Entry]:
         """What the transcript shows."""
-        return entries_of(await self.opened())
+        self.shown = entries_of(await self.opened())
+        return self.shown
+
+    async def refresh_recent(self) -> list[ConversationInfo]:
+        """The latest chats, for lists and completions."""
+        self.recent = await self.conversations.list_conversations(limit=_RECENT)
+        return self.recent
+
+    async def message(self, place: str) -> Node:
+        """The message that *place* stands for: its number in the transcript (negative: from the end), or an id.
+
+        A beginning of an id is enough. Raises UsageError.
+        """
+        conversation = await self.opened()
+        shown = numbered(entries_of(conversation))
+        try:
+            number = int(place) if len(place) < 8 else 0
+        except ValueError:
+            number = 0
+        if 1 <= number <= len(shown) or -len(shown) <= number <= -1:
+            return conversation.nodes[shown[number - 1 if number > 0 else number].id]
+        found = [one for one in conversation.nodes if place and one.startswith((place, f"msg-{place}"))]
+        if len(found) == 1 or place in found:
+            return conversation.nodes[place if place in found else found[0]]
+        hint = f"messages are numbered from 1 to {len(shown)}" if shown else "nothing has been said yet"
+        raise UsageError(f"there is no message {place!r} in this chat", hint=hint)
 
     async def _node(self, message_id: str) -> Node:
         node = (await self.opened()).nodes.get(message_id)
@@ -170,10 +302,18 @@ class ChatSession:
         path = (await self.opened()).path()
         return next((node for node in reversed(path) if node.message.role is MessageRole.USER), None)
 
+    async def last_failed(self) -> bool:
+        """Whether the latest question has no whole answer, so that `retry` makes sense."""
+        path = (await self.opened()).path()
+        return bool(path) and (path[-1].message.role is MessageRole.USER or path[-1].message.status != "complete")
+
     def begin_new(self) -> None:
         """Leave this chat (it is kept) for an empty one with the same model."""
-        self.conversation_id, self.generation = None, None
+        self.conversation_id, self.generation, self.editing = None, None, None
+        self._system_prompt = None
         self.queue.clear()
+        self.shell_notes.clear()
+        self.shown = []
 
     async def switch_to(self, conversation_id: str) -> None:
         """Open another chat, with the model that answered last in it if that is still configured.
@@ -183,7 +323,45 @@ class ChatSession:
         conversation = await self.conversations.open(conversation_id)
         self.begin_new()
         self.conversation_id = conversation_id
-        self.spec = last_spec(conversation, self.settings) or self.spec
+        await self.use(last_spec(conversation, self.settings) or self.spec)
+
+    # ---- the model --------------------------------------------------------------------------------------------------
+
+    async def switch_model(self, text: str) -> ModelSpec:
+        """Let what *text* names answer from now on. Asks nobody, so it works whatever is down. Raises UsageError."""
+        spec = self.parse(text)
+        await self.use(spec)
+        return spec
+
+    def parse(self, text: str) -> ModelSpec:
+        """What *text* names, with these settings. Raises UsageError for a provider that is misspelt."""
+        spec = parse_spec(text.strip(), self.settings, cached_models())
+        check_prefix(spec, self.settings)
+        return spec
+
+    async def use(self, spec: ModelSpec) -> None:
+        """Let *spec* answer from now on; its key is looked up if it was not yet."""
+        await self._find_key(spec)
+        self.spec = spec
+
+    async def _find_key(self, spec: ModelSpec) -> None:
+        name = spec.provider or ""
+        table, config = self.settings.providers.get(name), self.manager.config.providers.get(name)
+        if table is None or config is None or config.api_key is not None or needs_no_key(table):
+            return
+        from coda_cli.settings.secrets import find_key
+
+        key = await asyncio.to_thread(find_key, name, table)
+        if key is not None:
+            config.api_key = key.value
+
+    def spec_name(self, spec: ModelSpec) -> str:
+        """`provider/model` as far as it is known."""
+        if spec.provider is None:
+            return spec.model or "the default model"
+        table = self.settings.providers.get(spec.provider)
+        model = spec.model or (table.model if table is not None else None)
+        return f"{spec.provider}/{model}" if model else spec.provider
 
     # ---- counting ---------------------------------------------------------------------------------------------------
 

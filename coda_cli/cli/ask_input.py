@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from coda_cli.cli.attachments import printable, read_media, read_stdin, read_text, read_texts
-from coda_cli.cli.output import stdin_is_readable
+from coda_cli.chat.attachments import printable, read_media, read_stdin, read_text, read_texts
+from coda_cli.cli.output import say, stdin_is_readable
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.messages import MediaPart
 
@@ -94,12 +94,12 @@ def gather(asked: Asked, deadline: float | None) -> Question:
     params = {name: str(value) for name, value in (pair(printable(text), "-p") for text in asked.params)}
     schema = read_schema(asked.schema, deadline)
     takes_stdin = "-" in asked.files or "-" in asked.attachments
-    piped = read_stdin(deadline) if asked.stdin and not takes_stdin and stdin_is_readable() else ""
+    piped = read_stdin(deadline, say) if asked.stdin and not takes_stdin and stdin_is_readable() else ""
     words = printable(" ".join(asked.words))
     text = "\n\n".join(
-        part for part in (read_texts(asked.files, deadline).rstrip("\n"), piped.strip("\n"), words) if part.strip()
+        part for part in (read_texts(asked.files, deadline, say).rstrip("\n"), piped.strip("\n"), words) if part.strip()
     )
-    media = [read_media(name, deadline) for name in asked.attachments]
+    media = [read_media(name, deadline, say) for name in asked.attachments]
     system = None if asked.system is None else printable(asked.system)
     models = [printable(model) for model in asked.models]
     if asked.template is not None:
@@ -153,7 +153,7 @@ def read_schema(text: str | None, deadline: float | None = None) -> Mapping[str,
     if not text.lstrip().startswith("{"):
         try:
             path = os.path.expanduser(text)  # noqa: PTH111 - Path.expanduser raises for an unknown user
-            source = read_text(path, "a schema", deadline)
+            source = read_text(path, "a schema", deadline, say)
         except UsageError as exc:
             raise UsageError(f"the schema: {exc.message}", hint="give JSON text or the path of a file") from exc
     try:

@@ -5,16 +5,24 @@ from __future__ import annotations
 import os
 import select
 import time
+from collections.abc import Callable
 from typing import Final
 
-from coda_cli.cli.output import say
 from coda_cli.engine.core.errors import LLMTimeoutError, UsageError
 
 SILENCE: Final = 3.0
-"""Seconds without a byte after which a line on stderr says what is being waited for."""
+"""Seconds without a byte after which a line says what is being waited for."""
 
 
-def read_all(fd: int, name: str, *, limit: int, too_much: str, deadline: float | None) -> bytes:
+Tell = Callable[[str], None]
+"""Takes one line for a person."""
+
+
+def quiet(_: str) -> None:
+    """Tell nobody."""
+
+
+def read_all(fd: int, name: str, *, limit: int, too_much: str, deadline: float | None, tell: Tell = quiet) -> bytes:
     """All of *fd*, which is called *name*, to its end.
 
     *limit* is in bytes, *too_much* the hint for more of them; *deadline* is monotonic seconds. Raises UsageError (too
@@ -37,7 +45,7 @@ def read_all(fd: int, name: str, *, limit: int, too_much: str, deadline: float |
         if not select.select([fd], [], [], seconds)[0]:
             if seconds == SILENCE:
                 told = True
-                say(f"reading {name}, which is open and silent; {way_out} if nothing will come")
+                tell(f"reading {name}, which is open and silent; {way_out} if nothing will come")
             continue
         try:
             chunk = os.read(fd, 1 << 16)

@@ -1,4 +1,7 @@
-"""Files on the command line: `-f` puts their text into the prompt, `-a` attaches images, PDF and audio."""
+"""Files that go along with a question: text into the prompt, images, PDF and audio as attachments.
+
+`coda ask -f/-a` and the chat read them here. *deadline* is monotonic seconds, *tell* is told once what is waited for.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from coda_cli.cli.stdin import read_all
+from coda_cli.chat.reading import Tell, quiet, read_all
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.messages import AudioPart, FilePart, ImagePart, MediaPart
 
@@ -41,13 +44,20 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def read_media(name: str, deadline: float | None = None) -> MediaPart:
-    """The attachment *name* (`-` is stdin). *deadline* is monotonic seconds. Raises UsageError and LLMTimeoutError."""
-    data = _read(name, MAX_MEDIA_BYTES, "an attachment", deadline)
-    kind = media_type(data[:12])
-    shown = None if name == "-" else printable(Path(name).name)
-    if kind is None:
+def read_media(name: str, deadline: float | None = None, tell: Tell = quiet) -> MediaPart:
+    """The attachment *name* (`-` is stdin). Raises UsageError and LLMTimeoutError."""
+    data = read_bytes(name, MAX_MEDIA_BYTES, "an attachment", deadline, tell)
+    part = media_part(data, None if name == "-" else printable(Path(name).name))
+    if part is None:
         raise UsageError(f"can't attach {name}: it is no image, PDF, wav or mp3 file", hint="use -f for text files")
+    return part
+
+
+def media_part(data: bytes, shown: str | None) -> MediaPart | None:
+    """*data* as the attachment called *shown*; None for what is no image, PDF, wav or mp3 file."""
+    kind = media_type(data[:12])
+    if kind is None:
+        return None
     if kind.startswith("image/"):
         return ImagePart(data=data, media_type=kind, name=shown)
     if kind.startswith("audio/"):
@@ -55,9 +65,9 @@ def read_media(name: str, deadline: float | None = None) -> MediaPart:
     return FilePart(data=data, media_type=kind, name=shown)
 
 
-def read_stdin(deadline: float | None) -> str:
-    """All of stdin as text. *deadline* is monotonic seconds. Raises UsageError (binary, too much), LLMTimeoutError."""
-    data = _read("-", MAX_TEXT_BYTES, "a text file", deadline)
+def read_stdin(deadline: float | None, tell: Tell = quiet) -> str:
+    """All of stdin as text. Raises UsageError (binary, too much), LLMTimeoutError."""
+    data = read_bytes("-", MAX_TEXT_BYTES, "a text file", deadline, tell)
     text = decode(data)
     if text is None:
         hint = "attach it with -a -" if media_type(data[:12]) else "only UTF-8 text can go into the prompt"
@@ -65,23 +75,34 @@ def read_stdin(deadline: float | None) -> str:
     return text
 
 
-def read_text(name: str, what: str, deadline: float | None = None) -> str:
+def read_text(name: str, what: str, deadline: float | None = None, tell: Tell = quiet) -> str:
     """The text of the file *name*, which is *what* ("a schema"). Raises UsageError and LLMTimeoutError."""
-    data = _read(name, MAX_TEXT_BYTES, what, deadline)
+    data = read_bytes(name, MAX_TEXT_BYTES, what, deadline, tell)
     text = decode(data)
     if text is None:
         raise UsageError(f"{name} is not a text file", hint=_binary_hint(data))
     return text
 
 
-def read_texts(names: Sequence[str], deadline: float | None = None) -> str:
+def read_texts(names: Sequence[str], deadline: float | None = None, tell: Tell = quiet) -> str:
     """The text of all files and folders *names*, each under its name. Raises UsageError and LLMTimeoutError."""
     out: list[str] = []
+    for name, text in read_named_texts(names, deadline, tell):
+        fence = "`" * max(3, _longest_run(text) + 1)
+        end = "" if text.endswith("\n") else "\n"
+        out.append(f"{name}\n{fence}\n{text}{end}{fence}\n")
+    return "\n".join(out)
+
+
+def read_named_texts(
+    names: Sequence[str], deadline: float | None = None, tell: Tell = quiet
+) -> Iterator[tuple[str, str]]:
+    """(name, text) of all files and folders *names*. Raises as `read_texts`."""
     total = 0
     for name in names:
-        before = len(out)
+        found = False
         for path in _files(name):
-            data = _read(path, MAX_TEXT_BYTES, "a text file", deadline)
+            data = read_bytes(path, MAX_TEXT_BYTES, "a text file", deadline, tell)
             text = decode(data)
             if text is None:
                 if path == name:
@@ -94,15 +115,13 @@ def read_texts(names: Sequence[str], deadline: float | None = None) -> str:
                     f"the files hold more than {MAX_TEXT_BYTES // 1024 // 1024} MiB of text",
                     hint="choose fewer files, or a part of them",
                 )
-            fence = "`" * max(3, _longest_run(text) + 1)
-            end = "" if text.endswith("\n") else "\n"
-            out.append(f"{printable(path)}\n{fence}\n{text}{end}{fence}\n")
-        if len(out) == before:
+            found = True
+            yield printable(path), text
+        if not found:
             raise UsageError(
                 f"there is no text file in {name}",
                 hint="hidden files, build output and binary files are left out; name files one by one to choose them",
             )
-    return "\n".join(out)
 
 
 def decode(data: bytes) -> str | None:
@@ -142,10 +161,11 @@ def _files(name: str) -> Iterator[str]:
                 yield str(path)
 
 
-def _read(name: str, limit: int, what: str, deadline: float | None) -> bytes:
+def read_bytes(name: str, limit: int, what: str, deadline: float | None, tell: Tell = quiet) -> bytes:
+    """All of the file *name* (`-` is stdin), at most *limit* bytes. Raises UsageError and LLMTimeoutError."""
     too_much = f"too much for {what}; cut out the part that matters, e.g. with head, tail or grep"
     if name == "-":
-        return read_all(0, "stdin", limit=limit, too_much=too_much, deadline=deadline)
+        return read_all(0, "stdin", limit=limit, too_much=too_much, deadline=deadline, tell=tell)
     try:
         # Opening a FIFO waits for its writer, but for O_NONBLOCK; a file does not care.
         fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -155,7 +175,7 @@ def _read(name: str, limit: int, what: str, deadline: float | None) -> bytes:
                 raise UsageError(f"{name} is a device, not a file", hint="give a file, a folder or -")
             if stat.S_ISREG(info.st_mode) and info.st_size > limit:
                 raise _too_large(name, info.st_size, limit, what)
-            return read_all(fd, name, limit=limit, too_much=too_much, deadline=deadline)
+            return read_all(fd, name, limit=limit, too_much=too_much, deadline=deadline, tell=tell)
         finally:
             os.close(fd)
     except (OSError, ValueError) as exc:
