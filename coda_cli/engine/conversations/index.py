@@ -98,7 +98,8 @@ class Index:
         mtime = folder_mtime(self._conversations)
         known, names = self._foreign
         if mtime is None or mtime != known:
-            names = sorted(os.fsdecode(n) for n in names_in(self._conversations) if not _OWN_NAME.fullmatch(n))
+            foreign = [os.fsdecode(n) for n in names_in(self._conversations) if not _OWN_NAME.fullmatch(n)]
+            names = sorted(name for name in foreign if (self._conversations / name).is_file())
             self._foreign = (mtime, names)
         return names
 

@@ -20,7 +20,7 @@ from typing import Final
 
 from coda_cli.engine.conversations.index_database import sound
 from coda_cli.engine.conversations.index_rows import stamp
-from coda_cli.engine.conversations.journal import DiskError, is_file
+from coda_cli.engine.conversations.journal import DiskError
 
 SUFFIX: Final = ".jsonl"  # `store.SUFFIX`, whose module imports much
 SWEEP: Final = 256
@@ -82,19 +82,17 @@ def _changed(db: sqlite3.Connection, folder: Path, start: int, limit: int) -> se
 
 
 def _come_and_gone(db: sqlite3.Connection, folder: Path) -> set[str]:
-    known = dict(sound(row, (bytes, int)) for row in db.execute("SELECT name, ino FROM chat"))
-    there = names_in(folder)
-    return {os.fsdecode(name) for name, inode in known.items() if there.get(name) != inode} | {
-        os.fsdecode(name) for name in there.keys() - known.keys()
-    }
+    known = dict(db.execute("SELECT name, ino FROM chat").fetchall())
+    differing = {name for name, _ in known.items() ^ names_in(folder).items()}
+    return {os.fsdecode(name) for (name,) in (sound((name,), (bytes,)) for name in differing)}
 
 
 def names_in(folder: Path) -> dict[bytes, int]:
-    """The journals in *folder*, and their inodes. Raises DiskError for a folder that cannot be read."""
+    """What is named as a journal in *folder*, and the inodes. Raises DiskError for a folder that cannot be read."""
+    end, most = SUFFIX.encode(), 2**63 - 1
     try:
         with os.scandir(os.fsencode(folder)) as entries:
-            end = SUFFIX.encode()
-            return {e.name: e.inode() & (2**63 - 1) for e in entries if e.name.endswith(end) and is_file(e)}
+            return {entry.name: entry.inode() & most for entry in entries if entry.name.endswith(end)}
     except FileNotFoundError:
         return {}
     except OSError as exc:
