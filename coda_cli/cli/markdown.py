@@ -13,11 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TextIO
 
-from coda_cli.markdown.render import MarkdownRenderer
-from coda_cli.markdown.text import Palette, clean, load_theme, wrap
 from coda_cli.cli.output import colour as wants_colour
 from coda_cli.engine.rendering.blocks import BlockSplitter
 from coda_cli.engine.rendering.sanitize import Sanitizer
+from coda_cli.markdown.render import MarkdownRenderer
+from coda_cli.markdown.text import Palette, clean, load_theme, wrap
 from coda_cli.paths import themes_dir
 
 INTERVAL: Final = 0.1

@@ -6,61 +6,39 @@ no frame, gutter or padding, so that what is selected with the mouse is the code
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Protocol
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
-from coda_cli.markdown.table import layout
-from coda_cli.markdown.text import Key, Line, clean, fold, line_cells, plain, split_lines, wrap
 from coda_cli.engine.rendering.blocks import MAX_NESTING, block_tokens, parser
+from coda_cli.markdown.code import highlight
+from coda_cli.markdown.table import layout
+from coda_cli.markdown.text import HARD, PANEL, Key, Line, clean, fold, line_cells, marked, plain, split_lines, wrap
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
 # Inline parsing of one paragraph is not linear for hostile input; past this many characters it is shown as text.
 _INLINE_LIMIT: Final = 30_000
-_HIGHLIGHT_LIMIT: Final = 200_000
 _RULE_WIDTH: Final = 72
 _MIN_WIDTH: Final = 8
+# What may be a link that a click opens, and what a terminal is told about: nothing that leads to a file or a script.
+_SAFE_URL: Final = re.compile(r"(?:https?://|mailto:)[!-~]+", re.IGNORECASE)
+_BARE_URL: Final = re.compile(r"\bhttps?://[!-;=?-~]+")
 _SPANS: Final = {"strong": "strong", "em": "em", "s": "strike", "link": "link"}
-_SYNTAX: Final = {
-    "Comment": "syntax.comment",
-    "Keyword": "syntax.keyword",
-    "Keyword.Constant": "syntax.builtin",
-    "Name.Tag": "syntax.tag",
-    "Name.Attribute": "syntax.attribute",
-    "Name.Function": "syntax.function",
-    "Name.Class": "syntax.class",
-    "Name.Builtin": "syntax.builtin",
-    "Name.Decorator": "syntax.decorator",
-    "Literal.String": "syntax.string",
-    "Literal.Number": "syntax.number",
-    "Operator.Word": "syntax.keyword",
-    "Generic.Inserted": "syntax.inserted",
-    "Generic.Deleted": "syntax.deleted",
-    "Generic.Heading": "syntax.heading",
-    "Generic.Subheading": "syntax.heading",
-}
-
-
-class _Kind(Protocol):
-    """A token type of Pygments, which has no type information."""
-
-    def __hash__(self) -> int: ...
-    @property
-    def parent(self) -> _Kind | None: ...
-
-
-class _Lexer(Protocol):
-    def get_tokens(self, text: str) -> Iterable[tuple[_Kind, str]]: ...
 
 
 class MarkdownRenderer:
     """Renders Markdown source, block by block. `rendered_chars` counts the source characters of all calls."""
 
-    def __init__(self, *, colour: bool = True, unicode: bool = True) -> None:
-        """Without *colour* headings, emphasis and inline code keep their Markdown marks; without *unicode*, ASCII."""
+    def __init__(self, *, colour: bool = True, unicode: bool = True, widget: bool = False) -> None:
+        """Without *colour* headings, emphasis and inline code keep their Markdown marks; without *unicode*, ASCII.
+
+        For a *widget*, which draws, copies and answers clicks by itself, lines also hold what is no text: the empty
+        runs SOFT, HARD and PANEL, the targets of links as style names that begin with "@", and TeX in Unicode.
+        """
         self._colour = colour
+        self._widget = widget
         self._unicode = unicode
         self._bullet, self._bar = ("• ", "│ ") if unicode else ("- ", "| ")
         self._references: dict[str, dict[str, object]] = {}
@@ -89,7 +67,20 @@ class MarkdownRenderer:
             lines = self._blocks(tokens, width)
         if not folded:
             return lines
-        return [part for line in lines for part in fold(_expand(line), width)]
+        return [part for line in lines for part in self._folded(_expand(line), width)]
+
+    def _folded(self, line: Line, width: int) -> list[Line]:
+        if line[:1] == [PANEL]:
+            return panel_rows(line, width)
+        if not self._widget or line_cells(line) <= width:
+            return fold(line, width)
+        marks = [run for run in line if not run[0]]
+        pieces = fold(line, width)
+        return [[*marks, *pieces[0]], *([HARD, *piece] for piece in pieces[1:])]
+
+    def _wrapped(self, line: Line, width: int) -> list[Line]:
+        pieces = wrap(line, width)
+        return marked(line, pieces) if self._widget else pieces
 
     def _blocks(self, tokens: Sequence[Token], width: int, *, tight: bool = False) -> list[Line]:
         lines: list[Line] = []
@@ -126,7 +117,7 @@ class MarkdownRenderer:
                 return self._blocks(inner, width, tight=True)
 
     def _prose(self, token: Token, width: int, key: Key = ()) -> list[Line]:
-        return [part for line in split_lines(self._inline(token, key)) for part in wrap(line, width)]
+        return [part for line in split_lines(self._inline(token, key)) for part in self._wrapped(line, width)]
 
     def _heading(self, token: Token, inner: Sequence[Token], width: int) -> list[Line]:
         level = int(token.tag[1:])
@@ -140,21 +131,13 @@ class MarkdownRenderer:
         code = clean(token.content)
         code = code.removesuffix("\n")
         info = clean(token.info).split()
-        lines = self._highlight(code, info[0].lower() if info else "")
+        lines = highlight(code, info[0].lower() if info and self._colour else "")
+        if self._widget and token.level == 0:
+            return panel(lines, " ".join(info))
         if token.type == "code_block":
             return lines
         # The fence stays, dim: it shows where code begins and ends without touching a column of it.
         return [[(f"{token.markup}{' '.join(info)}", ("fence",))], *lines, [(token.markup, ("fence",))]]
-
-    def _highlight(self, code: str, language: str) -> list[Line]:
-        unlit: list[Line] = [[(line, ("code_block",))] if line else [] for line in code.split("\n")]
-        if not language or not self._colour or len(code) > _HIGHLIGHT_LIMIT:
-            return unlit
-        if (lexer := _lexer(language)) is None:
-            return unlit
-        runs = [(text, _syntax_key(kind)) for kind, text in lexer.get_tokens(code) if text]
-        # A lexer that loses or adds a character would change the code: then it is shown without colour.
-        return split_lines(runs) if plain(runs) == code else unlit
 
     def _list(self, token: Token, inner: Sequence[Token], width: int) -> list[Line]:
         items: list[Sequence[Token]] = []
@@ -177,7 +160,7 @@ class MarkdownRenderer:
             if loose and lines:
                 lines.append([])
             lines.append([(mark, ("marker",)), *body[0]])
-            lines += [[(" " * size, ()), *line] if line else [] for line in body[1:]]
+            lines += [[(" " * size, ("indent",)), *line] if line else [] for line in body[1:]]
         return lines
 
     def _table(self, inner: Sequence[Token], width: int) -> list[Line]:
@@ -213,7 +196,10 @@ class MarkdownRenderer:
                 styles.pop()
                 if name == "link":
                     start, target = links.pop()
-                    runs += _target(plain(runs[start:]), target, key)
+                    label = plain(runs[start:])
+                    if self._widget:
+                        runs[start:] = _linked(runs[start:], target)
+                    runs += _target(label, target, key)
             else:
                 runs += self._leaf(child, (*key, *styles))
         return runs
@@ -237,12 +223,47 @@ class MarkdownRenderer:
                 return [(clean(token.content), (*key, "math"))]
             case _:
                 text = clean(token.content).replace("\n", " ").expandtabs(4)
+                if self._widget and "://" in text and "link" not in key:
+                    return _bare_links(text, key)
                 return [(text, key)] if text else []
+
+
+def panel(lines: Sequence[Line], info: str) -> list[Line]:
+    """Lines of code as they stand in a panel of their own, under a line that names the language."""
+    return [[PANEL, (info or "code", ("fence",))], *([PANEL, *line] for line in lines)]
+
+
+def panel_rows(line: Line, width: int) -> list[Line]:
+    """A line of a panel at *width*, with a cell of padding on both sides; what is folded has a mark before it."""
+    code = line[1:]
+    if line_cells(code) <= width - 2:
+        return [[PANEL, (" ", ("pad",)), *code]]
+    first, *others = fold(code, max(width - 4, 1))
+    return [[PANEL, (" ", ("pad",)), *first], *([PANEL, HARD, (" ↪ ", ("fold",)), *piece] for piece in others)]
 
 
 def _target(label: str, target: str, key: Key) -> Line:
     url = clean(target).replace("\n", " ")
     return [] if url in (label, f"mailto:{label}") else [(f" ({url})", (*key, "url"))]
+
+
+def _linked(runs: Line, target: str) -> Line:
+    url = clean(target)
+    return [(text, (*key, f"@{url}")) for text, key in runs] if _SAFE_URL.fullmatch(url) else runs
+
+
+def _bare_links(text: str, key: Key) -> Line:
+    runs: Line = []
+    at = 0
+    for match in _BARE_URL.finditer(text):
+        url = match.group().rstrip(".,;:!?'*_")
+        if url.endswith(")") and "(" not in url:
+            url = url.rstrip(")")
+        if before := text[at : match.start()]:
+            runs.append((before, key))
+        runs += _linked([(url, (*key, "link"))], url)
+        at = match.start() + len(url)
+    return [*runs, (text[at:], key)] if at < len(text) else runs
 
 
 def _under(line: Line, name: str) -> Line:
@@ -268,31 +289,3 @@ def _closing(tokens: Sequence[Token], at: int) -> int:
         if depth <= 0:
             return place
     return len(tokens)
-
-
-@lru_cache(maxsize=1)
-def _aliases() -> frozenset[str]:
-    from pygments.lexers import get_all_lexers
-
-    # Without plugins: looking for them reads the metadata of every installed package.
-    return frozenset(alias for _, aliases, _, _ in get_all_lexers(plugins=False) for alias in aliases)
-
-
-@lru_cache(maxsize=16)
-def _lexer(language: str) -> _Lexer | None:
-    if language not in _aliases():
-        return None
-    from pygments.lexers import get_lexer_by_name
-
-    lexer: _Lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
-    return lexer
-
-
-@lru_cache(maxsize=512)
-def _syntax_key(kind: _Kind) -> Key:
-    at: _Kind | None = kind
-    while at is not None:
-        if (name := _SYNTAX.get(str(at).removeprefix("Token."))) is not None:
-            return (name,)
-        at = at.parent
-    return ("code_block",)

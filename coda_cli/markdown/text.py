@@ -17,6 +17,13 @@ Key = tuple[str, ...]
 Run = tuple[str, Key]
 Line = list[Run]
 
+SOFT: Final[Run] = ("", ("soft",))
+"""An empty run that says: this line goes on with the one before, from which wrapping took a space."""
+HARD: Final[Run] = ("", ("hard",))
+"""An empty run that says: this line goes on with the one before, cut in the middle of a word."""
+PANEL: Final[Run] = ("", ("panel",))
+"""An empty run that says: this line is part of a panel of code."""
+
 DEFAULT_THEME: Final[dict[str, str]] = {
     "heading1": "bold underline",
     "heading2": "bold",
@@ -199,6 +206,20 @@ def _valid(style: str) -> bool:
         return Style.parse(style).link is None
     except StyleSyntaxError:
         return False
+
+
+def marked(line: Line, pieces: list[Line]) -> list[Line]:
+    """The *pieces* that `wrap` or `fold` made of *line*, each after the first with SOFT or HARD before it."""
+    if len(pieces) < 2:
+        return pieces
+    text = plain(line)
+    at = len(plain(pieces[0]))
+    out = pieces[:1]
+    for piece in pieces[1:]:
+        spaces = len(text) - at - len(text[at:].lstrip(" "))
+        out.append([SOFT if spaces else HARD, *piece])
+        at += spaces + len(plain(piece))
+    return out
 
 
 class Palette:

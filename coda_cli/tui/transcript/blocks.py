@@ -1,0 +1,165 @@
+"""The rows of a transcript and the blocks that they come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from coda_cli.engine.rendering.blocks import BlockSplitter
+from coda_cli.markdown.render import MarkdownRenderer
+from coda_cli.markdown.text import HARD, PANEL, SOFT, Key, Line, clean, fold, marked, plain, wrap
+
+if TYPE_CHECKING:
+    from textual.strip import Strip
+
+References = Mapping[str, dict[str, object]]
+Draw = Callable[[int], list[Line]]
+
+# Plain text is cut into pieces of about this many characters: only those that are seen are wrapped.
+CHUNK: Final = 8192
+
+
+class Row:
+    """One row of the screen: runs of text and how it goes on with the row before."""
+
+    __slots__ = ("fill", "joint", "runs", "stamp", "strip")
+
+    def __init__(self, runs: Line, joint: str, fill: Key) -> None:
+        self.runs = runs
+        self.joint = joint
+        """What stood between this row and the one before: a newline, a space that wrapping took, or nothing."""
+        self.fill = fill
+        """The style of the whole row, under its text."""
+        self.strip: Strip | None = None
+        self.stamp: object = None
+        """What `strip` was made for."""
+
+    @property
+    def text(self) -> str:
+        """The row's text as it is seen."""
+        return plain(self.runs)
+
+
+def rows_of(lines: Iterable[Line], style: Key = (), fill: Key = ()) -> list[Row]:
+    """Rows for *lines*, whose empty runs are taken as the marks that they are."""
+    rows = []
+    for line in lines:
+        joint, under, runs = "\n", fill, line
+        if not all(run[0] for run in line):
+            if SOFT in line:
+                joint = " "
+            if HARD in line:
+                joint = ""
+            if PANEL in line:
+                under = (*fill, "panel")
+            runs = [run for run in line if run[0]]
+        if style:
+            runs = [(text, (*style, *key)) for text, key in runs]
+        rows.append(Row(runs, joint, under))
+    return rows
+
+
+@dataclass(eq=False, slots=True)
+class Block:
+    """A part of a message that is drawn as one: a paragraph, a list, a piece of code, the line above the message.
+
+    `source` is what copying all of it gives (None: it is no text of the message). `height` is estimated until the
+    block is laid out. `style` goes under all of its text, `fill` under its whole rows.
+    """
+
+    draw: Draw
+    source: str | None = None
+    gap: bool = False
+    style: Key = ()
+    fill: Key = ()
+    height: int = 1
+    rows: list[Row] | None = field(default=None, repr=False)
+
+    def estimate(self, width: int) -> None:
+        """Guess the height without drawing anything."""
+        self.rows = None
+        if self.source is not None:
+            self.height = self.gap + estimate(self.source, width)
+
+    def lay(self, width: int) -> list[Row]:
+        """The rows at *width* cells; drawn once."""
+        if self.rows is None:
+            rows = rows_of(self.draw(width), self.style, self.fill)
+            if self.gap and rows:
+                rows.insert(0, Row([], "\n", ()))
+            self.rows = rows
+            self.height = len(rows)
+        return self.rows
+
+
+def estimate(source: str, width: int) -> int:
+    """About how many rows *source* takes."""
+    return sum(1 + len(line) // width for line in source.rstrip("\n").split("\n"))
+
+
+def fixed(lines: list[Line]) -> Block:
+    """A block of lines that are no text of the message; they are cut, not wrapped, where there is no room."""
+    block = Block(lambda width: [fold(line, width)[0] for line in lines])
+    block.height = len(lines)
+    return block
+
+
+def plain_lines(text: str, width: int, key: Key = ()) -> list[Line]:
+    """*text*, which must be clean, wrapped without being taken for Markdown."""
+    out: list[Line] = []
+    for line in text.expandtabs(4).split("\n"):
+        run: Line = [(line, key)] if line else []
+        for piece in marked(run, wrap(run, width)):
+            first, *others = fold(piece, width)
+            marks = [each for each in piece if not each[0]]
+            out.append([*marks, *(each for each in first if each[0])])
+            out += [[HARD, *other] for other in others]
+    return out
+
+
+def plain_blocks(text: str, *, style: Key = (), fill: Key = (), gap: bool = False) -> list[Block]:
+    """Blocks of plain, untrusted *text*."""
+    safe = clean(text).strip("\n")
+    return [
+        Block(partial(plain_lines, part), part, gap and not place, style, fill)
+        for place, part in enumerate(_chunks(safe))
+    ]
+
+
+def _chunks(text: str) -> Iterator[str]:
+    """Pieces of at most about CHUNK characters that end at a line's end, or at a space of a huge line."""
+    at = 0
+    while len(text) - at > CHUNK:
+        end = text.rfind("\n", at, at + CHUNK)
+        if end > at:
+            yield text[at:end]
+            at = end + 1
+            continue
+        end = text.rfind(" ", at, at + CHUNK)
+        end = end if end > at else at + CHUNK
+        yield text[at:end]
+        at = end + (text[end : end + 1] == " ")
+    yield text[at:]
+
+
+def markdown_block(
+    renderer: MarkdownRenderer, source: str, references: References, *, style: Key = (), gap: bool = False
+) -> Block:
+    """A block for the source of one top-level Markdown block, which must be sanitized."""
+
+    def draw(width: int) -> list[Line]:
+        return renderer.render(source, width, folded=True, references=references)
+
+    return Block(draw, source, gap, style)
+
+
+def markdown_blocks(renderer: MarkdownRenderer, source: str, *, style: Key = ()) -> list[Block]:
+    """The blocks of a whole Markdown text, which must be sanitized."""
+    splitter = BlockSplitter()
+    sources = [*splitter.feed(source), *splitter.finish()]
+    return [
+        markdown_block(renderer, part, splitter.references, style=style, gap=place > 0)
+        for place, part in enumerate(sources)
+    ]

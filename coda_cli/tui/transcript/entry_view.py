@@ -1,0 +1,260 @@
+"""One entry of the transcript as blocks, made when it is first seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from coda_cli.chat.entries import Entry
+from coda_cli.engine.rendering.sanitize import sanitize
+from coda_cli.markdown.render import MarkdownRenderer
+from coda_cli.tui.transcript import parts
+from coda_cli.tui.transcript.blocks import Block, Row, estimate, markdown_blocks, plain_blocks
+from coda_cli.tui.transcript.heights import Heights
+from coda_cli.tui.transcript.stream import MarkdownStream
+
+REASONING: Final = ""
+SUMMARY: Final = "summary"
+
+
+@dataclass(slots=True)
+class Setting:
+    """What all entries are laid out with."""
+
+    width: int = 80
+    reasoning_open: bool = False
+    tools_open: bool = False
+    renderer: MarkdownRenderer = field(default_factory=lambda: MarkdownRenderer(widget=True))
+    now: Callable[[], float] = lambda: 0.0
+
+
+class EntryView:
+    """An entry, its blocks and their heights; `height` is estimated until `split()`, and block by block after it."""
+
+    def __init__(self, entry: Entry, setting: Setting) -> None:
+        self.entry = entry
+        self._setting = setting
+        self.blocks: list[Block] | None = None
+        self.heights = Heights()
+        self.folds: dict[str, bool] = {}
+        """What a click has folded or unfolded: "" is the reasoning, else a tool call's id."""
+        self.text: MarkdownStream | None = None
+        """The text, while it streams."""
+        self.reasoning: MarkdownStream | None = None
+        self.thought: float | None = None
+        """Seconds of reasoning, where it was watched."""
+        self._head: list[Block] = []
+        self._thoughts: list[Block] | None = None
+        self._body: list[Block] | None = None
+        self._foot: list[Block] = []
+        self._fold_line: tuple[object, Block] | None = None
+        self._guess = 0
+        self.estimate()
+
+    @property
+    def height(self) -> int:
+        """Rows, as far as is known."""
+        return self.heights.total if self.blocks is not None else self._guess
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the text still grows."""
+        return self.text is not None
+
+    def estimate(self) -> None:
+        """Guess the height from the length of the lines."""
+        width = self._setting.width
+        self._guess = 3 + estimate(self.entry.text, width) + 2 * len(self.entry.tools) + bool(self.entry.attached)
+        if self.entry.kind == "assistant":
+            self._guess += 2 + 2 * bool(self.entry.reasoning)
+
+    def forget(self) -> None:
+        """Drop what was laid out; the height stays as it was found."""
+        if self.blocks is not None and not self.streaming:
+            self._guess = self.height
+            self.blocks = self._body = self._thoughts = None
+            self.heights = Heights()
+
+    def relay(self) -> None:
+        """The width has changed: estimate anew and lay out what is seen. Blocks keep their sources."""
+        self.estimate()
+        if self.blocks is None:
+            return
+        for block in self.blocks:
+            block.estimate(self._setting.width)
+        self.heights = Heights(block.height for block in self.blocks)
+
+    def split(self) -> list[Block]:
+        """The blocks, made once."""
+        blocks = self.blocks
+        if blocks is None:
+            blocks = self._make()
+            self._set(blocks)
+        return blocks
+
+    def update(self, entry: Entry) -> None:
+        """Show another state of the entry; what streams goes on."""
+        if entry.text != self.entry.text:
+            self._body = None
+        if entry.reasoning != self.entry.reasoning:
+            self._thoughts = None
+        self.entry = entry
+        if self.blocks is None:
+            self.estimate()
+        else:
+            self._set(self._make())
+
+    def lay(self, at: int) -> list[Row]:
+        """The rows of block number *at*."""
+        block = self.split()[at]
+        rows = block.lay(self._setting.width)
+        self.heights.set(at, block.height)
+        return rows
+
+    def is_open(self, part: str) -> bool:
+        """Whether the reasoning ("") or the card of a tool call is unfolded."""
+        default = self._setting.reasoning_open if part == REASONING else self._setting.tools_open and part != SUMMARY
+        return self.folds.get(part, default)
+
+    def toggle(self, part: str) -> None:
+        """Fold or unfold a part."""
+        self.folds[part] = not self.is_open(part)
+        self.rebuild()
+
+    def toggle_all(self) -> None:
+        """Unfold everything that folds, or if all of it is unfolded, fold it."""
+        there = [SUMMARY] if self.entry.kind == "summary" else [tool.id for tool in self.entry.tools]
+        if self.entry.reasoning or self.reasoning is not None:
+            there.append(REASONING)
+        unfold = not all(self.is_open(part) for part in there)
+        self.folds.update(dict.fromkeys(there, unfold))
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Make the blocks around the text again."""
+        if self.blocks is not None:
+            self._set(self._make())
+
+    def begin(self) -> None:
+        """The text streams from now on; what the entry has of it already is the start."""
+        self.text = MarkdownStream(self._setting.renderer)
+        self.reasoning = MarkdownStream(self._setting.renderer, style=("reasoning",))
+        self.text.feed(self.entry.text)
+        self.reasoning.feed(self.entry.reasoning)
+        self.blocks = None
+        self.split()
+
+    def grown(self) -> int:
+        """The streams have taken more text: put their new blocks in; returns the first row that is another one."""
+        old = self.split()
+        new = self._assemble()
+        same = 0
+        while same < min(len(old), len(new)) and old[same] is new[same]:
+            same += 1
+        first = self.heights.start(same)
+        if same < min(len(old), len(new)) and old[same].rows is not None:
+            first += _reuse(old[same].rows or [], new[same].lay(self._setting.width))
+        self._estimate_new(new[same:])
+        self.heights.replace(same, len(old), [block.height for block in new[same:]])
+        self.blocks = new
+        return first
+
+    def end(self, entry: Entry) -> None:
+        """The text is complete. What was drawn stays where the stream gave the very text of *entry*."""
+        text, reasoning = self.text, self.reasoning
+        self.text = self.reasoning = None
+        self.entry = entry
+        self._body = text.final(entry.text) if text is not None else None
+        self._thoughts = reasoning.final(entry.reasoning) if reasoning is not None else None
+        if self.blocks is None:
+            self.estimate()
+        else:
+            self._set(self._make())
+
+    def _set(self, blocks: list[Block]) -> None:
+        self._estimate_new(blocks)
+        self.blocks = blocks
+        self.heights = Heights(block.height for block in blocks)
+
+    def _estimate_new(self, blocks: list[Block]) -> None:
+        for block in blocks:
+            if block.rows is None:
+                block.estimate(self._setting.width)
+
+    def _make(self) -> list[Block]:
+        entry = self.entry
+        self._head = self._make_head()
+        self._foot = [
+            parts.card(tool, unfolded=self.is_open(tool.id), running=self.streaming or entry.status == "streaming")
+            for tool in entry.tools
+        ]
+        if entry.kind == "assistant" and not self.streaming and (foot := parts.footer(entry)) is not None:
+            self._foot.append(foot)
+        return self._assemble()
+
+    def _make_head(self) -> list[Block]:
+        entry = self.entry
+        match entry.kind:
+            case "note":
+                return plain_blocks(f"· {entry.text}", style=("muted",), gap=True)
+            case "error":
+                block = parts.failure(entry)
+                block.gap = True
+                return [block]
+            case "summary":
+                return [parts.summary_head(entry, unfolded=self.is_open(SUMMARY))]
+            case _:
+                head = parts.header(entry, self._setting.now())
+                head.gap = True
+                return [head, *([parts.attachments(entry.attached)] if entry.attached else [])]
+
+    def _assemble(self) -> list[Block]:
+        return [*self._head, *self._reasoning(), *self._text(), *self._foot]
+
+    def _reasoning(self) -> list[Block]:
+        if self.reasoning is None and not self.entry.reasoning:
+            return []
+        unfolded = self.is_open(REASONING)
+        if self.reasoning is not None:
+            if not self.reasoning.fed:
+                return []
+            thinking = self.text is not None and not self.text.fed
+            if self._fold_line is None or self._fold_line[0] != (unfolded, thinking, self.thought):
+                words = len(self.entry.reasoning.split())
+                line = parts.reasoning_head(words, self.thought, unfolded=unfolded, thinking=thinking)
+                self._fold_line = ((unfolded, thinking, self.thought), line)
+            blocks = [*self.reasoning.blocks, *self.reasoning.tail]
+            return [self._fold_line[1], *(blocks if unfolded else [])]
+        head = parts.reasoning_head(len(self.entry.reasoning.split()), self.thought, unfolded=unfolded, thinking=False)
+        if not unfolded:
+            return [head]
+        if self._thoughts is None:
+            source = sanitize(self.entry.reasoning)
+            self._thoughts = markdown_blocks(self._setting.renderer, source, style=("reasoning",))
+        return [head, *self._thoughts]
+
+    def _text(self) -> list[Block]:
+        entry = self.entry
+        if self.text is not None:
+            return [*self.text.blocks, *self.text.tail]
+        if entry.kind in ("note", "error") or (entry.kind == "summary" and not self.is_open(SUMMARY)):
+            return []
+        if self._body is None:
+            if entry.kind in ("assistant", "summary"):
+                self._body = markdown_blocks(self._setting.renderer, sanitize(entry.text))
+            else:
+                style = ("user_text",) if entry.kind == "user" else ("muted",)
+                self._body = plain_blocks(entry.text, style=style, fill=style) if entry.text else []
+        return self._body
+
+
+def _reuse(old: list[Row], new: list[Row]) -> int:
+    """Put the rows of *old* into *new* as far as both begin alike, for their strips; returns how many those are."""
+    count = 0
+    for before, after in zip(old, new, strict=False):
+        if before.runs != after.runs or before.fill != after.fill or before.joint != after.joint:
+            break
+        new[count] = before
+        count += 1
+    return count
