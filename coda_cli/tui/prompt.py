@@ -423,8 +423,7 @@ class Prompt(TextArea):
         elif select or not self.navigator.is_first_wrapped_line(self.cursor_location):
             super().action_cursor_up(select)
         elif self._walk is not None and (older := self._walk.older(self.text_for_draft())) is not None:
-            self.restore(older)
-            self._walk.shown(self.text_for_draft())
+            self._recall(older)
             self.move_cursor((0, len(self.document[0])))
         else:
             super().action_cursor_up(select)
@@ -436,9 +435,14 @@ class Prompt(TextArea):
         elif select or not self.navigator.is_last_wrapped_line(self.cursor_location):
             super().action_cursor_down(select)
         elif self._walk is not None and (newer := self._walk.newer(self.text_for_draft())) is not None:
-            self.restore(newer)
+            self._recall(newer)
         else:
             super().action_cursor_down(select)
+
+    def _recall(self, entry: str) -> None:
+        self.restore(entry)
+        if self._walk is not None:
+            self._walk.shown(self.text_for_draft())
 
     def action_delete_right(self) -> None:
         """Delete the next character; in an empty prompt the key is the app's (Ctrl+D leaves)."""

@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
+
+_STOPS: Final = 1_000
 
 
 class History(Protocol):
-    """What was sent before. Entries are drafts (`Submitted.draft`), numbered from 1, the newest first."""
+    """What was sent before, as drafts (`Prompt.Submitted.draft`) or plain texts; `chat.prompt_history` has one."""
 
-    def older(self, prefix: str, position: int) -> tuple[int, str] | None:
-        """The next entry behind *position* (0: the prompt itself) that starts with *prefix*, with its number."""
+    def with_prefix(self, text: str, *, limit: int) -> Sequence[str]:
+        """Those that begin with *text*, the newest first, each once."""
         ...
 
-    def search(self, text: str, limit: int) -> Sequence[str]:
-        """Entries that contain *text*, whatever the case, the newest first and each once."""
+    def search(self, text: str, *, limit: int) -> Sequence[str]:
+        """Those that contain *text*, the newest first, each once."""
         ...
-
-
-class MemoryHistory:
-    """A history that lasts as long as the program."""
-
-    def __init__(self, *entries: str) -> None:
-        self._entries = list(entries)
-
-    def add(self, entry: str) -> None:
-        """*entry* was sent."""
-        self._entries.append(entry)
-
-    def older(self, prefix: str, position: int) -> tuple[int, str] | None:
-        """As in `History`."""
-        for number in range(position + 1, len(self._entries) + 1):
-            if self._entries[-number].startswith(prefix):
-                return number, self._entries[-number]
-        return None
-
-    def search(self, text: str, limit: int) -> Sequence[str]:
-        """As in `History`."""
-        wanted = text.lower()
-        found = dict.fromkeys(entry for entry in reversed(self._entries) if wanted in entry.lower())
-        return list(found)[:limit]
 
 
 class Walk:
@@ -47,37 +25,32 @@ class Walk:
 
     def __init__(self, history: History) -> None:
         self._history = history
-        self._seen: list[tuple[int, str]] = []
+        self._stops: Sequence[str] = ()
+        self._place = 0  # in the stops, from 1; 0: what was not sent yet
         self._unsent = ""
+        self._shown = ""
 
     def older(self, draft: str) -> str | None:
         """What stands before *draft*, the prompt as it is now; None if nothing does."""
-        if self._seen and self._seen[-1][1] != draft:  # somebody went on writing in an old entry: a new text
-            self._seen.clear()
-        if not self._seen:
-            self._unsent = draft
-        position = self._seen[-1][0] if self._seen else 0
-        found = self._history.older(self._unsent, position)
-        while found is not None and found[1] == draft:  # the same thing asked twice is one stop
-            found = self._history.older(self._unsent, found[0])
-        if found is None:
+        if not self._place or self._shown != draft:  # at the end, or somebody went on writing in an old entry
+            self._place, self._unsent = 0, draft
+            self._stops = [one for one in self._history.with_prefix(draft, limit=_STOPS) if one != draft]
+        if self._place >= len(self._stops):
             return None
-        self._seen.append(found)
-        return found[1]
-
-    def shown(self, draft: str) -> None:
-        """How the prompt reads now that the last entry stands in it (it is cleaned there)."""
-        if self._seen:
-            self._seen[-1] = (self._seen[-1][0], draft)
+        self._place += 1
+        return self._stops[self._place - 1]
 
     def newer(self, draft: str) -> str | None:
         """What stands behind *draft*; None if it is no entry of the walk."""
-        if not self._seen or self._seen[-1][1] != draft:
+        if not self._place or self._shown != draft:
             return None
-        self._seen.pop()
-        return self._seen[-1][1] if self._seen else self._unsent
+        self._place -= 1
+        return self._stops[self._place - 1] if self._place else self._unsent
+
+    def shown(self, draft: str) -> None:
+        """How the prompt reads with the entry in it (it is cleaned there)."""
+        self._shown = draft
 
     def stop(self) -> None:
-        """The prompt was sent or replaced."""
-        self._seen.clear()
-        self._unsent = ""
+        """The prompt was sent."""
+        self._place = 0

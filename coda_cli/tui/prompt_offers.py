@@ -187,7 +187,7 @@ class Offers:
 
     def _look(self, query: str) -> None:
         self._query = query
-        self._hits = self._history.search(query, _HITS) if self._history is not None else ()
+        self._hits = self._history.search(query, limit=_HITS) if self._history is not None else ()
         title = f"history: {query}▏" if self._hits else f"history: {query}▏  nothing was asked like that"
         self._show([Choice(plain(hit[:1000])) for hit in self._hits], query, title)
         self._prompt.offers_changed()
