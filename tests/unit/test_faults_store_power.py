@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,8 @@ from tests.unit.wire_cases import LONG
 
 WATCHED = ("write", "fsync", "link", "unlink", "replace", "rename", "mkdir", "ftruncate")
 Entries = dict[str, int]  # name -> inode
-NUMBER_OF_STATES = 10_000 if LONG else 400
+STATES_AT_EACH_CALL = 130 if LONG else 4
+"""At more than 80 calls: 10,000 states and more, or some hundred."""
 
 
 @dataclass
@@ -188,24 +190,21 @@ def test_whatever_reached_the_disk_what_was_acknowledged_did(tmp_path: Path, mon
     base = tmp_path / "base"
     base.mkdir()
     disk, session = Disk(base), Session(base / "data")
-    states, real_sync = iter(range(NUMBER_OF_STATES)), os.fsync
-    points = 0
+    states, real_sync = 0, os.fsync
     watching = [True]
-    each = max(1, NUMBER_OF_STATES // 150)
 
     def crash() -> None:
         """The power goes now, in several ways."""
-        nonlocal points
-        points += 1
+        nonlocal states
         disk.look()
         watching[0] = False
         monkeypatch.setattr(os, "fsync", lambda _: None)
-        for _ in range(each):
-            if (state := next(states, None)) is None:
-                break
-            there = tmp_path / f"state-{state}"
-            disk.after_the_power_went(random.Random(state), there)
+        for _ in range(STATES_AT_EACH_CALL):
+            states += 1
+            there = tmp_path / "state"
+            disk.after_the_power_went(random.Random(states), there)
             check(there / "data", session) if (there / "data").exists() else _nothing_was_promised(session)
+            shutil.rmtree(there)
         monkeypatch.setattr(os, "fsync", watched["fsync"])
         watching[0] = True
 
@@ -232,7 +231,7 @@ def test_whatever_reached_the_disk_what_was_acknowledged_did(tmp_path: Path, mon
     for _ in session.work(lambda on: failing.__setitem__(0, on)):
         crash()
     disk.close()
-    assert points > 80
+    assert states > 80 * STATES_AT_EACH_CALL
     assert session.said["c"][-1] == "after the trash"
 
 

@@ -50,8 +50,9 @@ def check(folder: Folder, count: int) -> None:
     joined = [node for one in reversed(pages) for node in one.nodes]
     assert seen(joined) == seen(chat.path() if chat.head is not None else [])
     assert all(len(one.nodes) == count for one in pages[:-1])
+    assert [one.head for one in pages] == [chat.head] + [None] * (len(pages) - 1)
     for one in pages:
-        assert (one.head, one.title, one.tags, one.pinned) == (chat.head, chat.name, tuple(chat.tags), chat.pinned)
+        assert (one.title, one.tags, one.pinned) == (chat.name, tuple(chat.tags), chat.pinned)
     assert page_of(chat, count=count).nodes == chat.path()[-count:] if chat.head is not None else True
 
 

@@ -26,8 +26,9 @@ _SAID_LINE: Final = re.compile(rb'\{"type":"(?:message|checkpoint)","id":"([^"\\
 class Page:
     """Up to so many messages of a branch, first to last, and what the conversation is called.
 
-    `more`: there are messages before the first of them. `head` is the conversation's. `title`, as in a list, `tags` and
-    `pinned` are given only if labels were asked for. A node's `children` are those on the page.
+    `more`: there are messages before the first of them. `head` is the conversation's, None on an earlier page. `title`,
+    as in a list, `tags` and `pinned` are given only if labels were asked for. A node's `children` are those on the
+    page.
     """
 
     nodes: list[Node]
@@ -75,7 +76,7 @@ def page_of(conversation: Conversation, before: str | None = None, count: int = 
 
 def _last(path: list[Node], before: str | None, count: int, labels: Page) -> Page:
     if before is not None:
-        path = path[:-1]
+        path, labels = path[:-1], replace(labels, head=None)
     count = max(1, count)
     return replace(labels, nodes=path[-count:], more=len(path) > count)
 
