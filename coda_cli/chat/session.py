@@ -15,7 +15,9 @@ from coda_cli.chat.comparison import Comparison, Contender
 from coda_cli.chat.drafts import Drafts
 from coda_cli.chat.entries import Entry, entries_of, numbered
 from coda_cli.chat.file_blocks import with_files_of
+from coda_cli.chat.gauge import Gauge, cost_of, tokens_of
 from coda_cli.chat.prompt_history import PromptHistory
+from coda_cli.chat.shell import ShellResult
 from coda_cli.engine.conversations.info import ConversationInfo
 from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.conversations.tree import Conversation, Node
@@ -32,21 +34,6 @@ _RECENT: Final = 200
 """Chats whose titles a completion knows."""
 
 _DEFAULT: Final = ModelSpec(None, None)
-
-
-@dataclass(frozen=True, slots=True)
-class Gauge:
-    """How full the window is, and what the chat has cost.
-
-    `tokens` are those of the latest request and its answer (an estimate until there is one), `window` is the model's
-    (None: nobody knows), `cost` USD over all branches (None: nothing was priced), `unpriced` counts answers without
-    a price.
-    """
-
-    tokens: int
-    window: int | None
-    cost: float | None
-    unpriced: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +108,10 @@ class ChatSession:
     def ask(self, text: str, media: Sequence[MediaPart] = ()) -> Generation:
         """Ask below the head. Nothing is sent before the Generation is awaited or iterated."""
         return self._ask(self._with_shell_notes(text), media, parent=None)
+
+    def join_shell(self, result: ShellResult) -> None:
+        """What a `!command` has said goes along with the next question."""
+        self.shell_notes.append(result.message)
 
     async def edit(self, message_id: str, text: str, media: Sequence[MediaPart] | None = None) -> Generation:
         """Ask *text* in place of the question *message_id*, as its sibling; its attachments go along by default.
@@ -373,15 +364,6 @@ class ChatSession:
     async def gauge(self) -> Gauge:
         """Tokens and cost of the chat as it stands."""
         conversation = await self.opened()
-        cost: float | None = None
-        unpriced = 0
-        for node in conversation.nodes.values():
-            if node.message.role is MessageRole.ASSISTANT:
-                value = node.message.metadata.get("cost")
-                if isinstance(value, int | float):
-                    cost = (cost or 0.0) + value
-                else:
-                    unpriced += 1
         window: int | None = None
         provider = model = ""
         try:
@@ -389,19 +371,8 @@ class ChatSession:
             window = self.manager.provider(provider).profile(model).context_window
         except LLMError:
             pass  # no provider answers: the status line says so, this has nothing to add
-        return Gauge(self._tokens(conversation, provider, model), window, cost, unpriced)
-
-    def _tokens(self, conversation: Conversation, provider: str, model: str) -> int:
-        path = conversation.path()
-        for place, node in enumerate(reversed(path)):
-            usage = node.message.metadata.get("usage")
-            if isinstance(usage, dict) and usage.get("input_tokens"):
-                later = path[len(path) - place :]
-                count = self.manager.tokens.counter(provider, model).message
-                reported = int(usage["input_tokens"]) + int(usage.get("output_tokens") or 0)
-                return reported + sum(count(other.message) for other in later)
-        count = self.manager.tokens.counter(provider, model).message
-        return sum(count(node.message) for node in path)
+        counter = self.manager.tokens.counter(provider, model)
+        return Gauge(tokens_of(conversation, counter), window, *cost_of(conversation))
 
 
 def last_spec(conversation: Conversation, settings: Settings) -> ModelSpec | None:
