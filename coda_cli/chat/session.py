@@ -44,12 +44,24 @@ class Queued:
     media: tuple[MediaPart, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Where the answer under way stands: below the message `below` (None: the head, "": nothing).
+
+    `text` is the question that was asked there; None where `below` is the question, which is answered again.
+    """
+
+    below: str | None
+    text: str | None = None
+
+
 class ChatSession:
     """The chat that is open. `conversation_id` is None until something is said; `spec` is what answers next.
 
     `editing` is the question that the next `submit` takes the place of. `queue` waits for the answer under way.
     `shell_notes` are what commands of the person's shell have said since the last question; they go along with the
-    next one. `shown` and `recent` are what `entries` and `refresh_recent` gave last, for completions.
+    next one. `asked` tells where the answer under way stands. `shown` and `recent` are what `entries` and
+    `refresh_recent` gave last, for completions.
     """
 
     def __init__(
@@ -68,6 +80,7 @@ class ChatSession:
         self.queue: list[Queued] = []
         self.generation: Generation | None = None
         self.editing: str | None = None
+        self.asked = Asked(None)
         self.shell_notes: list[str] = []
         self.deleted: list[str] = []  # the latest last
         self.shown: list[Entry] = []
@@ -133,6 +146,7 @@ class ChatSession:
         if self.conversation_id is None:
             self.conversation_id = new_id("conv")
         system_prompt, self._system_prompt = self._system_prompt, None
+        self.asked = Asked(parent, text)
         self.generation = self.manager.generate_response(
             text,
             conversation_id=self.conversation_id,
@@ -155,6 +169,7 @@ class ChatSession:
         if question is None or self.conversation_id is None:
             raise UsageError("there is no question to answer again", hint="ask something first")
         chosen = spec or self.spec
+        self.asked = Asked(question.message.message_id)
         self.generation = self.manager.retry(
             self.conversation_id, question.message.message_id, provider=chosen.provider, model=chosen.model
         )

@@ -1,1 +1,1 @@
-"""The chat in line mode, on prompt-toolkit: nothing is ever redrawn."""
+"""The line mode on prompt-toolkit: the accessible twin of the screen. Nothing is redrawn; what is said stays said."""
