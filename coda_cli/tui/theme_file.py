@@ -18,14 +18,13 @@ colours or of the terminal's own sixteen (`ansi_blue`), which fit every terminal
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from coda_cli.engine.rendering.sanitize import sanitize
 from coda_cli.settings.files import parse_toml
-from coda_cli.settings.problems import Problem, did_you_mean, lines_of
 
 if TYPE_CHECKING:
     from textual.color import Color
@@ -102,7 +101,7 @@ class ChatTheme:
     palette: Mapping[str, str]
     styles: Mapping[str, str]
     own: bool = False
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[str, ...] = ()
 
     @property
     def ansi(self) -> bool:
@@ -147,7 +146,7 @@ class ThemeFile:
         """Raises ConfigError for what is no TOML."""
         self._path, self._text, self._own = path, text, own
         self._data = parse_toml(text, path)
-        self._problems: list[Problem] = []
+        self._problems: list[str] = []
         self._lines: dict[tuple[str, ...], int] | None = None
         self._colours: dict[str, str] = {}
 
@@ -155,7 +154,7 @@ class ThemeFile:
         """The theme that it makes."""
         for key in self._data:
             if key not in _KEYS:
-                self._wrong((key,), "there is no such key", did_you_mean(key, _KEYS))
+                self._wrong((key,), "there is no such key", among=_KEYS)
         dark = self._data.get("dark", True)
         if not isinstance(dark, bool):
             self._wrong(("dark",), "expected true or false")
@@ -178,7 +177,7 @@ class ThemeFile:
         given: dict[str, str] = {}
         for name, value in self._table("palette"):
             if name not in PALETTE:
-                self._wrong(("palette", name), "there is no such colour", did_you_mean(name, PALETTE))
+                self._wrong(("palette", name), "there is no such colour", among=PALETTE)
             elif (colour := self._colour(("palette", name), value)) is not None:
                 given[name] = colour
         if any(colour.startswith("ansi_") for colour in given.values()):
@@ -210,7 +209,7 @@ class ThemeFile:
                 styles[_key(table, name)] = _REFERENCE.sub(lambda found: _for_rich(known[found[1]]), default)
             for name, value in self._table(table):
                 if name not in defaults:
-                    self._wrong((table, name), "there is no such style", did_you_mean(name, defaults))
+                    self._wrong((table, name), "there is no such style", among=defaults)
                 elif (style := self._style((table, name), value, known)) is not None:
                     styles[_key(table, name)] = style
         return styles
@@ -229,7 +228,7 @@ class ThemeFile:
             return None
         if value.startswith("$"):
             if value[1:] not in self._colours:
-                self._wrong(key, f"there is no colour {value!r} in [colors]", did_you_mean(value[1:], self._colours))
+                self._wrong(key, f"there is no colour {value!r} in [colors]", word=value[1:], among=self._colours)
             return self._colours.get(value[1:])
         from textual.color import Color, ColorParseError
 
@@ -254,7 +253,7 @@ class ThemeFile:
             return None
         for name in _REFERENCE.findall(value):
             if name not in known:
-                self._wrong(key, f"there is no colour `${name}`", did_you_mean(name, known))
+                self._wrong(key, f"there is no colour `${name}`", word=name, among=known)
                 return None
         style = _REFERENCE.sub(lambda found: _for_rich(known[found[1]]), value)
         try:
@@ -266,12 +265,30 @@ class ThemeFile:
         self._wrong(key, "a style has no link: it would hide its target")
         return None
 
-    def _wrong(self, key: tuple[str, ...], message: str, hint: str | None = None) -> None:
+    def _wrong(
+        self,
+        key: tuple[str, ...],
+        message: str,
+        hint: str | None = None,
+        *,
+        word: str | None = None,
+        among: Iterable[str] = (),
+    ) -> None:
+        """Tell about what stands at *key*; *among* are the names that *word* (or the key itself) may have meant."""
+        from coda_cli.settings.problems import (  # slow to load, and rarely needed
+            Problem,
+            did_you_mean,
+            dotted,
+            lines_of,
+        )
+
         if self._lines is None:
             self._lines = lines_of(self._text)
         line = self._lines.get(key)
         where = str(self._path) if line is None else f"{self._path}:{line}"
-        self._problems.append(Problem(where, ".".join(key), message, hint))
+        hint = did_you_mean(word or key[-1], among) or hint
+        told = Problem(where, dotted(key), message).line()
+        self._problems.append(sanitize(f"{told} ({hint})" if hint else told))
 
 
 def _key(table: str, name: str) -> str:

@@ -13,7 +13,6 @@ from coda_cli import paths
 from coda_cli.engine.core.errors import ConfigError
 from coda_cli.engine.rendering.sanitize import sanitize
 from coda_cli.settings.files import read_text
-from coda_cli.settings.problems import did_you_mean
 from coda_cli.tui.theme_file import ChatTheme, ThemeFile
 
 DARK: Final = "coda-dark"
@@ -48,6 +47,8 @@ def load(name: str) -> ChatTheme:
             text = read_text(path)
             if text is not None:
                 return ThemeFile(path, text, own=own).theme()
+    from coda_cli.settings.problems import did_you_mean  # slow to load, and rarely needed
+
     shown = sanitize(name).replace("\n", " ")
     hint = did_you_mean(name, names()) or f"there are {', '.join(map(sanitize, names()))}"
     raise ConfigError(f"there is no theme {shown!r}", hint=hint, key="theme")
@@ -60,7 +61,7 @@ def load_or(name: str, fallback: str) -> tuple[ChatTheme, list[str]]:
     except ConfigError as error:
         told = error.message if error.hint is None else f"{error.message} ({error.hint})"
         return _built_in(fallback), [sanitize(told)]
-    return theme, [sanitize(problem.line()) for problem in theme.problems]
+    return theme, list(theme.problems)
 
 
 @lru_cache(maxsize=4)
@@ -80,7 +81,7 @@ def load_all() -> tuple[list[ChatTheme], list[str]]:
             told.append(sanitize(error.message))
             continue
         themes.append(theme)
-        told += [sanitize(problem.line()) for problem in theme.problems]
+        told += list(theme.problems)
     return themes, told
 
 
