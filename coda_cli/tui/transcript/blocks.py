@@ -123,24 +123,21 @@ def plain_blocks(text: str, *, style: Key = (), fill: Key = (), gap: bool = Fals
     """Blocks of plain, untrusted *text*."""
     safe = clean(text).strip("\n")
     return [
-        Block(partial(plain_lines, part), part, gap and not place, style, fill)
+        Block(partial(plain_lines, part.removesuffix("\n")), part, gap and not place, style, fill)
         for place, part in enumerate(_chunks(safe))
     ]
 
 
 def _chunks(text: str) -> Iterator[str]:
-    """Pieces of at most about CHUNK characters that end at a line's end, or at a space of a huge line."""
+    """Pieces of at most about CHUNK characters that end after a line, or after a space of a huge line."""
     at = 0
     while len(text) - at > CHUNK:
         end = text.rfind("\n", at, at + CHUNK)
-        if end > at:
-            yield text[at:end]
-            at = end + 1
-            continue
-        end = text.rfind(" ", at, at + CHUNK)
-        end = end if end > at else at + CHUNK
+        if end <= at:
+            end = text.rfind(" ", at, at + CHUNK)
+        end = end + 1 if end > at else at + CHUNK
         yield text[at:end]
-        at = end + (text[end : end + 1] == " ")
+        at = end
     yield text[at:]
 
 

@@ -129,6 +129,22 @@ class Document:
         block = view.heights.find(inner)
         return Spot(at, block, inner - view.heights.start(block))
 
+    def lay_above(self, top: int, count: int) -> int:
+        """Lay out the *count* rows above *top*; returns where the row that was at *top* is then."""
+        spot = self.locate(top)
+        if spot is None:
+            return 0
+        need, at, block = count - spot.row, spot.entry, spot.block
+        while need > 0 and (block or at):
+            block -= 1
+            if block < 0:
+                at -= 1
+                block = len(self.views[at].split()) - 1
+            self._keep(self.views[at])
+            need -= len(self.views[at].lay(block))
+            self.changed(at)
+        return self.y(spot)
+
     def settle(self, top: int, height: int, budget: float = 0.03) -> tuple[int, bool]:
         """Lay out the rows from *top* on, for *budget* seconds; returns the new top and whether all is laid out.
 

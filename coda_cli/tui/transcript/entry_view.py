@@ -62,6 +62,11 @@ class EntryView:
         """Whether the text still grows."""
         return self.text is not None
 
+    @property
+    def source(self) -> str:
+        """The raw text; while it streams, what has come of it, sanitized."""
+        return self.text.source if self.text is not None else self.entry.text
+
     def estimate(self) -> None:
         """Guess the height from the length of the lines."""
         width = self._setting.width
@@ -129,6 +134,11 @@ class EntryView:
             there.append(REASONING)
         unfold = not all(self.is_open(part) for part in there)
         self.folds.update(dict.fromkeys(there, unfold))
+        self.rebuild()
+
+    def unfold(self) -> None:
+        """Unfold everything that folds."""
+        self.folds.update(dict.fromkeys([REASONING, SUMMARY, *(tool.id for tool in self.entry.tools)], True))
         self.rebuild()
 
     def rebuild(self) -> None:

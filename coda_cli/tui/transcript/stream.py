@@ -26,6 +26,11 @@ class MarkdownStream:
         """Whether any text has come."""
         return bool(self._source)
 
+    @property
+    def source(self) -> str:
+        """All of it so far, sanitized."""
+        return "".join(self._source)
+
     def feed(self, text: str) -> None:
         """Take the next piece of raw text."""
         if safe := self._sanitizer.feed(text):
@@ -39,7 +44,7 @@ class MarkdownStream:
             self._finished(source)
         self.tail = []
         # A definition at the end makes links of what stood above it.
-        if self._splitter.references or "".join(self._source) != sanitize(text):
+        if self._splitter.references or self.source != sanitize(text):
             return None
         return self.blocks
 

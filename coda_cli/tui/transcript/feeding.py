@@ -1,0 +1,200 @@
+"""The part of the transcript that takes entries, and the answer that streams.
+
+Nothing is done for a token but to put it on a list; a timer of at most 25 frames a second takes what has come, lays
+out only the open block and draws only the rows that changed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from textual.timer import Timer
+
+from coda_cli.chat.entries import Entry
+from coda_cli.tui.transcript.entry_view import EntryView
+from coda_cli.tui.transcript.styles import Styles
+from coda_cli.tui.transcript.viewport import Viewport
+
+FRAME: Final = 1 / 25
+"""Seconds from one frame to the next, at least."""
+# A frame that takes long puts the next one off, so that drawing never eats the processor or the keys.
+_EASE: Final = 5.0
+_SLICE: Final = 2048
+_BUDGET: Final = 0.010
+
+
+class Feeding(Viewport):
+    """A view with at most one entry that grows."""
+
+    def __init__(
+        self,
+        *,
+        styles: Styles | None = None,
+        clock: Callable[[], float] = time.time,
+        id: str | None = None,  # noqa: A002  # as every widget of Textual names it
+    ) -> None:
+        super().__init__(styles=styles, clock=clock, id=id)
+        self._live: EntryView | None = None
+        self._pending: list[tuple[bool, str]] = []
+        self._ending: Entry | None = None
+        self._timer: Timer | None = None
+        self._thinking_since: float | None = None
+
+    def begin(self, entry: Entry) -> None:
+        """An answer is under way: show *entry*, whose text comes by `feed`."""
+        self._finish_now()
+        before = self._doc.height
+        self._live = self._doc.append(entry)
+        self._live.begin()
+        self._doc.changed(len(self._doc.views) - 1)
+        self._thinking_since = None
+        self._grown(before)
+
+    def feed(self, text: str) -> None:
+        """The next piece of the answer, raw; costs an append."""
+        self._pending.append((False, text))
+        self._arm(FRAME)
+
+    def feed_reasoning(self, text: str) -> None:
+        """The next piece of the reasoning, raw."""
+        self._pending.append((True, text))
+        self._arm(FRAME)
+
+    def end(self, entry: Entry) -> None:
+        """The answer is complete as *entry*, which may have another id now."""
+        if self._live is None:
+            self.replace(entry)
+            return
+        self._ending = entry
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        self._tick()
+
+    def _arm(self, delay: float) -> None:
+        if self._timer is None and self._live is not None and self.is_attached:
+            self._timer = self.set_timer(delay, self._tick)
+
+    def _tick(self) -> None:
+        """Take what has come, within the budget, and draw it."""
+        self._timer = None
+        if (view := self._live) is None:
+            self._pending.clear()
+            return
+        start = time.perf_counter()
+        before = self._doc.height
+        rest = self._take(view, start + _BUDGET)
+        changed = view.grown()
+        if not rest and self._ending is not None:
+            self._close(view, self._ending)
+            changed = 0
+        at = len(self._doc.views) - 1
+        self._doc.changed(self._doc.find(view.entry.id) or at)
+        self._grown(before, changed)
+        spent = time.perf_counter() - start
+        if rest:
+            self._arm(0.001 if self._ending is not None else max(FRAME, _EASE * spent))
+
+    def _take(self, view: EntryView, deadline: float) -> bool:
+        """Feed pending text until *deadline*; whether some is left."""
+        while self._pending:
+            reasoning, text = self._pending[0]
+            count = 1
+            size = len(text)
+            while count < len(self._pending) and size < _SLICE and self._pending[count][0] is reasoning:
+                size += len(self._pending[count][1])
+                count += 1
+            joined = "".join(part for _, part in self._pending[:count])
+            del self._pending[:count]
+            if len(joined) > 2 * _SLICE:
+                self._pending.insert(0, (reasoning, joined[_SLICE:]))
+                joined = joined[:_SLICE]
+            self._note_thinking(view, reasoning=reasoning)
+            stream = view.reasoning if reasoning else view.text
+            if stream is not None:
+                stream.feed(joined)
+            if time.perf_counter() > deadline:
+                break
+        return bool(self._pending)
+
+    def _note_thinking(self, view: EntryView, *, reasoning: bool) -> None:
+        now = time.monotonic()
+        if reasoning and self._thinking_since is None:
+            self._thinking_since = now
+        elif not reasoning and view.thought is None and self._thinking_since is not None:
+            view.thought = now - self._thinking_since
+
+    def _close(self, view: EntryView, entry: Entry) -> None:
+        old = view.entry.id
+        view.end(entry)
+        if entry.id != old:
+            self._doc.rename(old, entry.id)
+            if self._cursor == old:
+                self._cursor = entry.id
+        self._live = self._ending = None
+
+    def _finish_now(self) -> None:
+        """Another answer begins: close the one before as it is."""
+        if self._live is not None:
+            view = self._live
+            self._take(view, float("inf"))
+            self._close(view, self._ending or view.entry)
+        self._stop_stream()
+
+    def _stop_stream(self) -> None:
+        self._live = self._ending = None
+        self._pending.clear()
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+    def show(self, entries: Sequence[Entry], *, at: str | None = None) -> None:
+        """Replace everything by *entries*; shows the end, or the top of entry *at*."""
+        self._stop_stream()
+        self._doc.show(entries)
+        self._moved(0)
+        self._asked = None
+        self._fresh = 0
+        self._cursor = at
+        self._follow = at is None or self._doc.find(at) is None
+        self._waiting = None if self._follow else at
+        self._repaint()
+
+    def prepend(self, entries: Sequence[Entry]) -> None:
+        """Put an older page before everything; the view stays where it is."""
+        count = len(self._doc.views)
+        self._top += self._doc.prepend(entries)
+        self._moved(len(self._doc.views) - count)
+        self._asked = None
+        self._repaint()
+
+    def add(self, entry: Entry) -> None:
+        """Put *entry* at the end."""
+        before = self._doc.height
+        self._doc.append(entry)
+        self._grown(before)
+
+    def replace(self, entry: Entry) -> None:
+        """Show another state of the entry with the same id; nothing happens if there is none."""
+        if (at := self._doc.find(entry.id)) is not None:
+            self._doc.views[at].update(entry)
+            self._doc.changed(at)
+            self._repaint()
+
+    def rename(self, old: str, entry: Entry) -> None:
+        """The entry that was shown as *old* is kept now, as *entry*."""
+        if (at := self._doc.find(old)) is not None:
+            self._doc.rename(old, entry.id)
+            self._doc.views[at].update(entry)
+            self._doc.changed(at)
+            self._repaint()
+
+    def discard(self, entry_id: str) -> None:
+        """Take an entry away (`remove` is Textual's: it would take the widget away)."""
+        if self._live is not None and self._live.entry.id == entry_id:
+            self._stop_stream()
+        if self._doc.remove(entry_id):
+            self._moved(0)
+            self._repaint()

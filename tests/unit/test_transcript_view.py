@@ -1,0 +1,222 @@
+"""The transcript as a person meets it: follows, keeps its place, answers keys and the mouse."""
+
+from __future__ import annotations
+
+from textual.pilot import Pilot
+
+from coda_cli.chat.entries import Entry, ToolCard
+from coda_cli.tui.transcript import Transcript
+from tests.unit.transcripts import NOW, Show, answer, conversation, question
+
+SIZE = (80, 24)
+
+
+async def stream(pilot: Pilot[None], transcript: Transcript, text: str) -> None:
+    """Feed *text* in pieces and let it be drawn."""
+    for at in range(0, len(text), 7):
+        transcript.feed(text[at : at + 7])
+    await pilot.pause(0.1)
+
+
+async def test_it_shows_the_end_of_a_long_conversation() -> None:
+    app = Show(conversation(200))
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        assert "Message number 199." in app.texts()
+        assert "Message number 150." not in app.texts()
+        assert app.transcript.following
+
+
+async def test_it_shows_a_message_that_is_asked_for() -> None:
+    app = Show(conversation(200), at="m50")
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        assert app.screen_lines()[2] == "Message number 50."
+        assert app.transcript.current is not None
+        assert app.transcript.current.id == "m50"
+
+
+async def test_a_streamed_answer_is_followed_until_somebody_scrolls_up_and_again_from_the_end() -> None:
+    app = Show(conversation(20))
+    async with app.run_test(size=SIZE) as pilot:
+        view = app.transcript
+        view.begin(answer("", "s", status="streaming"))
+        await stream(pilot, view, "".join(f"Line {n} of it.\n\n" for n in range(40)))
+        assert "Line 39 of it." in app.texts()
+        await pilot.press("pageup")
+        before = app.screen_lines()
+        await stream(pilot, view, "".join(f"Later {n}.\n\n" for n in range(40)))
+        assert app.screen_lines() == before
+        told = [message for message in app.posted if isinstance(message, Transcript.AtEnd)]
+        assert (told[-1].value, told[-1].fresh > 60) == (False, True)
+        view.end(answer("whatever the store says", "final"))
+        view.jump_to_end()
+        await pilot.pause()
+        assert app.screen_lines()[-1] == "whatever the store says"
+        assert [m.value for m in app.posted if isinstance(m, Transcript.AtEnd)][-1]
+
+
+async def test_scrolling_up_through_estimated_heights_never_jumps() -> None:
+    app = Show(conversation(120))
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        above = app.screen_lines()
+        for _ in range(60):
+            app.transcript.move_by(-5)
+            lines = app.screen_lines()
+            assert lines[5:] == above[: len(lines) - 5]
+            above = lines
+
+
+async def test_an_older_page_comes_in_above_and_nothing_moves() -> None:
+    entries = conversation(100)
+    app = Show(entries[60:])
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("home")
+        await pilot.pause()
+        assert sum(isinstance(message, Transcript.NeedOlder) for message in app.posted) == 1
+        before = app.screen_lines()
+        app.transcript.prepend(entries[:60])
+        await pilot.pause()
+        assert app.screen_lines() == before
+        await pilot.press("home")
+        await pilot.pause()
+        assert app.screen_lines()[2] == "Message number 0."
+
+
+async def test_a_resize_keeps_the_message_that_is_at_the_top() -> None:
+    app = Show([answer(f"**Part** {n}. " + "word " * 60, f"m{n}") for n in range(60)], at="m30")
+    async with app.run_test(size=(100, 24)) as pilot:
+        await pilot.pause()
+        first = app.screen_lines()
+        await pilot.resize_terminal(60, 24)
+        await pilot.pause(0.1)
+        assert "Part 30." in app.screen_lines()[2]
+        await pilot.resize_terminal(100, 24)
+        await pilot.pause(0.1)
+        assert app.screen_lines() == first
+
+
+async def test_letters_act_on_the_message_under_the_cursor() -> None:
+    app = Show(conversation(6))
+    async with app.run_test(size=SIZE) as pilot:
+        for key in ("k", "k", "y", "r", "left_square_bracket", "j", "p"):
+            await pilot.press(key)
+        await pilot.pause()
+        acted = [(m.action, m.entry_id) for m in app.posted if isinstance(m, Transcript.Acted)]
+        assert acted == [("copy", "m4"), ("retry", "m4"), ("previous_sibling", "m4"), ("pin", "m5")]
+
+
+async def test_reasoning_and_tool_calls_fold_and_unfold() -> None:
+    tool = ToolCard("t", "read_file", '{"path": "notes.txt"}', "the content of it")
+    app = Show([answer("Done.", reasoning="First, think about it.", tools=(tool,))])
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        assert "First, think" not in app.texts()
+        assert "read_file  notes.txt  ✓" in app.texts()
+        app.transcript.reasoning_open = app.transcript.tools_open = True
+        await pilot.pause()
+        assert "First, think about it." in app.texts()
+        assert '"path": "notes.txt"' in app.texts()
+        assert "the content of it" in app.texts()
+        line = next(n for n, text in enumerate(app.screen_lines()) if text.startswith("▾ thought"))
+        await pilot.click(Transcript, offset=(4, line))
+        assert "First, think" not in app.texts()
+
+
+async def test_a_header_tells_who_when_which_version_and_a_footer_what_it_took() -> None:
+    entry = answer(
+        "Hi.", model="m1", created=NOW - 300, place=2, siblings=3, pinned=True, tokens=1204, latency=3.21, cost=0.0041
+    )
+    app = Show([entry])
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        assert "m1 · 5 min ago · ★ pinned · ‹ 2/3 ›" in app.texts()
+        assert "1,204 tokens · 3.2 s · $0.0041" in app.texts()
+        await pilot.click(Transcript, offset=(2 + app.screen_lines()[1].index("›"), 1))
+        assert [(m.action, m.entry_id) for m in app.posted if isinstance(m, Transcript.Acted)] == [
+            ("next_sibling", "a")
+        ]
+
+
+async def test_what_went_wrong_stands_under_the_answer_with_its_hint_and_a_retry() -> None:
+    broken = answer("Half of", status="error", hint="wait a minute")
+    app = Show([broken, Entry("note-1", "error", "No connection", hint="start `ollama serve`")])
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        text = app.texts()
+        assert "the answer failed  r to retry" in text
+        assert "hint: wait a minute" in text
+        assert "✗ No connection\nhint: start `ollama serve`\nr to retry" in text
+
+
+async def test_find_counts_and_shows_hits_off_the_screen_and_lights_them() -> None:
+    entries = conversation(300)
+    entries[11] = answer("A **nee**dle here, and a\nneedle there.", "m11")
+    entries[200] = answer("One more Needle.", "m200")
+    app = Show(entries)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        view = app.transcript
+        assert view.find("needle") == (1, 3)
+        assert "needle there." in app.texts()
+        assert [view.find_next(), view.find_next()] == [(2, 3), (3, 3)]
+        assert "One more Needle." in app.texts()
+        assert view.find_previous()[0] == 2
+        assert view.find("nothing like it") == (0, 0)
+
+
+async def test_a_search_hit_is_jumped_to_and_in_sight() -> None:
+    text = "\n\n".join(f"Paragraph {n}." for n in range(100)) + "\n\nThe wanted words."
+    app = Show([*conversation(50), answer(text, "long"), *[question("x", f"x{n}") for n in range(30)]])
+    async with app.run_test(size=SIZE) as pilot:
+        app.transcript.jump("long", "wanted")
+        await pilot.pause()
+        assert "The wanted words." in app.texts()
+        assert not app.transcript.following
+
+
+async def test_a_drag_over_whole_blocks_copies_their_markdown_and_over_a_part_the_words() -> None:
+    app = Show([answer("# Title\n\nSome **bold** words that are long enough to be wrapped, as here at the edge.\n")])
+    async with app.run_test(size=(50, 24)) as pilot:
+        await pilot.pause()
+        lines = app.screen_lines()
+        assert lines[2:6] == [
+            "Title",
+            "",
+            "Some bold words that are long enough to be",
+            "wrapped, as here at the edge.",
+        ]
+        await pilot.mouse_down(Transcript, offset=(2, 2))
+        await pilot.hover(Transcript, offset=(40, 5))
+        await pilot.mouse_up(Transcript, offset=(40, 5))
+        await pilot.pause()
+        whole = app.transcript.selected_text()
+        assert whole == "# Title\n\nSome **bold** words that are long enough to be wrapped, as here at the edge."
+        await pilot.mouse_down(Transcript, offset=(7, 4))
+        await pilot.hover(Transcript, offset=(9, 5))
+        await pilot.mouse_up(Transcript, offset=(9, 5))
+        await pilot.pause()
+        assert app.transcript.selected_text() == "bold words that are long enough to be wrapped"
+        assert isinstance(app.posted[-1], Transcript.Selected)
+
+
+async def test_a_double_click_takes_a_word_and_a_third_the_block() -> None:
+    app = Show([answer("Look at src/app.py now.\n\nOther.")])
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.click(Transcript, offset=(12, 2), times=2)
+        assert app.transcript.selected_text() == "src/app.py"
+        await pilot.click(Transcript, offset=(12, 2), times=3)
+        assert app.transcript.selected_text().strip() == "Look at src/app.py now."
+
+
+async def test_a_click_on_a_link_gives_its_true_target_and_only_the_web_opens() -> None:
+    app = Show([answer("[bank](https://evil.example/x) [f](file:///etc) [g](gopher://x.example)")])
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        line = app.screen_lines()[2]
+        assert line == "bank (https://evil.example/x) [f](file:///etc) g (gopher://x.example)"
+        for word in ("bank", "[f]", "g ("):
+            await pilot.click(Transcript, offset=(2 + line.index(word), 2))
+        assert [m.url for m in app.posted if isinstance(m, Transcript.LinkPressed)] == ["https://evil.example/x"]
