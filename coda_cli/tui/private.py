@@ -5,9 +5,14 @@ Everything here has a test that it still is there, and a fall-back that is slowe
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+from textual.app import App
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.widget import Widget
+
+Result = TypeVar("Result")
 
 
 def grow(view: ScrollView, size: Size, top: int) -> None:
@@ -24,3 +29,25 @@ def grow(view: ScrollView, size: Size, top: int) -> None:
     except AttributeError:
         view.virtual_size = size
         view.scroll_to(y=top, animate=False)
+
+
+def write_raw(app: App[Result], data: str) -> None:
+    """Write control characters of our own (OSC 52, OSC 9) to the terminal, in order with what Textual writes.
+
+    Textual offers this for the clipboard alone. Fall-back: nothing is written.
+    """
+    driver = getattr(app, "_driver", None)
+    if driver is not None:
+        driver.write(data)
+
+
+def leave_after_defect(app: App[Result]) -> None:
+    """End *app* after a defect, without Textual's traceback: that prints local variables, keys among them.
+
+    `_fatal_error` is what calls this; `_close_messages_no_wait` is how Textual ends there. Fall-back: `exit`.
+    """
+    close = getattr(app, "_close_messages_no_wait", None)
+    if close is not None:
+        close()
+    else:
+        app.exit()

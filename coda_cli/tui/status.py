@@ -1,0 +1,134 @@
+"""The status line: which model answers, how full its window is, what the chat has cost, and what is happening now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Final
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+from textual.timer import Timer
+from textual.widget import Widget
+
+from coda_cli.engine.rendering.sanitize import sanitize
+
+_CELLS: Final = 8
+_FULL, _EMPTY = "▰", "▱"
+_NEARLY: Final = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the line says. `doing` is "" at rest; `since` is when that began (monotonic seconds, None: no clock)."""
+
+    model: str = ""
+    tokens: int = 0
+    window: int | None = None
+    cost: float | None = None
+    unpriced: int = 0
+    queued: int = 0
+    incognito: bool = False
+    unsaved: bool = False
+    doing: str = ""
+    since: float | None = None
+    until: float | None = None
+
+
+class Status(Widget):
+    """One line at the bottom. It has a timer, once a second, only while something is under way."""
+
+    DEFAULT_CSS = """
+    Status { height: 1; width: 1fr; padding: 0 1; color: $text-muted; background: $panel; }
+    """
+    ALLOW_SELECT = False
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - the name in Textual
+        super().__init__(id=id)
+        self.state = State()
+        self._timer: Timer | None = None
+
+    def tell(self, **changes: object) -> None:
+        """Change fields of the state."""
+        state = replace(self.state, **changes)  # type: ignore[arg-type]  # checked by the dataclass's own names
+        if state == self.state:
+            return
+        self.state = state
+        self.refresh()
+        self._keep_time()
+
+    def doing(self, what: str, *, wait: float | None = None) -> None:
+        """Something is under way; *wait* counts down to when it goes on (seconds)."""
+        now = monotonic()
+        since = self.state.since if what and self.state.doing == what else now
+        self.tell(doing=what, since=since if what else None, until=None if wait is None else now + wait)
+
+    def rest(self) -> None:
+        """Nothing is under way any more."""
+        self.tell(doing="", since=None, until=None)
+
+    def _keep_time(self) -> None:
+        if self.state.doing and self._timer is None:
+            self._timer = self.set_interval(1.0, self.refresh)
+        elif not self.state.doing and self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+    def render(self) -> Content:
+        """The line, cut to the width: what is happening now stands to the right and is cut last."""
+        width = self.size.width - 2
+        right = self._now()
+        left = self._facts(width - cell_len(right) - 2)
+        gap = max(1, width - cell_len(left) - cell_len(right))
+        return Content(left + " " * gap + right)
+
+    def _now(self) -> str:
+        state = self.state
+        if not state.doing:
+            return "F1 help"
+        now = monotonic()
+        if state.until is not None:
+            return f"{state.doing} in {max(0, round(state.until - now))} s · Esc stops"
+        seconds = int(now - state.since) if state.since is not None else 0
+        clock = f" {seconds} s" if seconds else ""
+        return f"{state.doing}{clock} · Esc stops"
+
+    def _facts(self, width: int) -> str:
+        state = self.state
+        parts = [sanitize(state.model).replace("\n", " ") or "no model yet"]
+        if state.tokens or state.window:
+            parts.append(meter(state.tokens, state.window))
+        if state.cost is not None:
+            more = "+" if state.unpriced else ""
+            parts.append(f"${state.cost:.4f}{more}" if state.cost else ("free" if not state.unpriced else "unpriced"))
+        elif state.unpriced:
+            parts.append("unpriced")
+        if state.queued:
+            parts.append(f"{state.queued} queued")
+        if state.incognito:
+            parts.append("incognito")
+        if state.unsaved:
+            parts.append("NOT SAVED")
+        while len(parts) > 1 and cell_len(" · ".join(parts)) > width:
+            parts.pop(1 if not state.unsaved else -2)
+        text = " · ".join(parts)
+        return text if cell_len(text) <= width else set_cell_size(text, max(0, width))
+
+
+def meter(tokens: int, window: int | None) -> str:
+    """`▰▰▱▱▱▱▱▱ 12k/200k`: how full the window is."""
+    if not window:
+        return f"{short(tokens)} tokens"
+    share = min(1.0, tokens / window)
+    full = round(share * _CELLS) or (1 if tokens else 0)
+    warning = "!" if share >= _NEARLY else ""
+    return f"{_FULL * full}{_EMPTY * (_CELLS - full)} {short(tokens)}/{short(window)}{warning}"
+
+
+def short(number: int) -> str:
+    """`950`, `12k`, `1.1M`."""
+    if number < 1000:
+        return str(number)
+    if number < 999_500:
+        return f"{number / 1000:.0f}k" if number >= 10_000 else f"{number / 1000:.1f}k"
+    return f"{number / 1e6:.1f}M"
