@@ -252,7 +252,7 @@ def test_whatever_the_disk_does_all_that_was_said_is_there_once_and_in_order(
                 disk.full = before
             case "land":
                 boat.land()
-        assert boat.problem("c") is None or disk.full or action in ("well", "other")
+        assert boat.problem("c") is None or disk.full or action not in ("say", "title", "piece", "land")
     seen = {name: node.parent for name, node in boat.load("c").nodes.items() if name in ours}
     disk.full = False
     boat.land()
