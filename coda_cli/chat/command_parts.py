@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-from coda_cli.chat.entries import numbered
+from coda_cli.chat.entry import numbered
 from coda_cli.chat.front import Front
 from coda_cli.engine.core.errors import UsageError
 

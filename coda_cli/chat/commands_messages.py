@@ -8,7 +8,7 @@ from typing import Final
 from coda_cli.chat.command_parts import beginning_with, excerpt, message_numbers, opened_id
 from coda_cli.chat.commands import Command
 from coda_cli.chat.commands_models import complete_models
-from coda_cli.chat.entries import Entry, numbered
+from coda_cli.chat.entry import Entry, numbered
 from coda_cli.chat.file_blocks import split_files
 from coda_cli.chat.front import Front, Option
 from coda_cli.chat.tree_view import tree_options, tree_text

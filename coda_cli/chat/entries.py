@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from coda_cli.chat.entry import Attached, Entry, EntryKind, ToolCard
 from coda_cli.chat.file_blocks import FileBlock, split_files
 from coda_cli.engine.conversations.tree import Conversation, Node
 from coda_cli.engine.core.messages import (
@@ -20,65 +20,12 @@ from coda_cli.engine.core.messages import (
     ToolResultPart,
 )
 
-EntryKind = Literal["user", "assistant", "tool", "system", "summary", "note", "error"]
-
-_NUMBERED: Final = frozenset({"user", "assistant", "tool", "system"})
 _KINDS: Final[dict[MessageRole, EntryKind]] = {
     MessageRole.USER: "user",
     MessageRole.ASSISTANT: "assistant",
     MessageRole.TOOL: "tool",
     MessageRole.SYSTEM: "system",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCard:
-    """A tool call, with its result once there is one. `arguments` is the JSON text that the model wrote."""
-
-    id: str
-    name: str
-    arguments: str
-    result: str | None = None
-    is_error: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Attached:
-    """An attachment of a question; `size` in bytes."""
-
-    kind: Literal["image", "audio", "file"]
-    name: str
-    size: int
-    media_type: str
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing in the transcript.
-
-    `id` is the message's; what is no message ("note", "error") has one of its own. `text` is Markdown for answers and
-    plain text for questions, without the text files that went along. `status` is the message's, or "streaming".
-    `place` of `siblings` is which of the versions this is, from 1. `tokens` are those of the answer, `cost` is USD
-    (None: unpriced), `latency` seconds. `hint` is an error's next step.
-    """
-
-    id: str
-    kind: EntryKind
-    text: str
-    reasoning: str = ""
-    tools: tuple[ToolCard, ...] = ()
-    attached: tuple[Attached, ...] = ()
-    status: str = "complete"
-    provider: str = ""
-    model: str = ""
-    created: float = 0.0
-    place: int = 1
-    siblings: int = 1
-    pinned: bool = False
-    tokens: int = 0
-    cost: float | None = None
-    latency: float | None = None
-    hint: str | None = None
 
 
 def entries_of(conversation: Conversation, to: str | None = None) -> list[Entry]:
@@ -102,11 +49,6 @@ def entries_of(conversation: Conversation, to: str | None = None) -> list[Entry]
     if not told and summary is not None:
         out.append(Entry(summary.id, "summary", summary.text, model=summary.model, created=summary.time))
     return out
-
-
-def numbered(entries: Iterable[Entry]) -> list[Entry]:
-    """Those of *entries* that are messages; the first has the number 1 for a person."""
-    return [entry for entry in entries if entry.kind in _NUMBERED]
 
 
 def entry_of(message: LLMMessage) -> Entry:

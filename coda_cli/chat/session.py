@@ -13,7 +13,8 @@ from typing import Final
 from coda_cli.bootstrap import Wired
 from coda_cli.chat.comparison import Comparison, Contender
 from coda_cli.chat.drafts import Drafts
-from coda_cli.chat.entries import Entry, entries_of, numbered
+from coda_cli.chat.entries import entries_of
+from coda_cli.chat.entry import Entry, numbered
 from coda_cli.chat.file_blocks import with_files_of
 from coda_cli.chat.gauge import Gauge, cost_of, tokens_of
 from coda_cli.chat.prompt_history import PromptHistory

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, assert_never
 
-from coda_cli.chat.entries import Entry
+from coda_cli.chat.entry import Entry
 from coda_cli.engine.core.events import (
     AnalyticsUpdate,
     ContextCompacted,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from coda_cli.chat.entries import Entry
+from coda_cli.chat.entry import Entry
 from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.core.messages import MediaPart
 from coda_cli.engine.generation import Generation

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coda_cli.chat import attach, clipboard, commands, editor, shell
-from coda_cli.chat.entries import Entry
+from coda_cli.chat.entry import Entry
 from coda_cli.chat.front import Feature, FrontKind, Option
 from coda_cli.chat.session import ChatSession
 from coda_cli.engine.core.errors import CodaError, UsageError

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from coda_cli.chat.entries import Entry
+from coda_cli.chat.entry import Entry
 from coda_cli.tui.transcript.blocks import Row
 from coda_cli.tui.transcript.entry_view import EntryView, Setting
 from coda_cli.tui.transcript.heights import Heights

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from coda_cli.chat.entries import Entry
+from coda_cli.chat.entry import Entry
 from coda_cli.engine.rendering.sanitize import sanitize
 from coda_cli.markdown.render import MarkdownRenderer
 from coda_cli.tui.transcript import parts
 from coda_cli.tui.transcript.blocks import Block, Row, estimate, markdown_blocks, plain_blocks
 from coda_cli.tui.transcript.heights import Heights
-from coda_cli.tui.transcript.stream import MarkdownStream
+from coda_cli.tui.transcript.stream import Job, MarkdownStream
 
 REASONING: Final = ""
 SUMMARY: Final = "summary"
@@ -42,6 +42,7 @@ class EntryView:
         self.text: MarkdownStream | None = None
         """The text, while it streams."""
         self.reasoning: MarkdownStream | None = None
+        self.jobs: list[Job] = []
         self.thought: float | None = None
         """Seconds of reasoning, where it was watched."""
         self._head: list[Block] = []
@@ -148,8 +149,9 @@ class EntryView:
 
     def begin(self) -> None:
         """The text streams from now on; what the entry has of it already is the start."""
-        self.text = MarkdownStream(self._setting.renderer)
-        self.reasoning = MarkdownStream(self._setting.renderer, style=("reasoning",))
+        setting = self._setting
+        self.text = MarkdownStream(setting.renderer, lambda: setting.width)
+        self.reasoning = MarkdownStream(setting.renderer, lambda: setting.width, style=("reasoning",))
         self.text.feed(self.entry.text)
         self.reasoning.feed(self.entry.reasoning)
         self.blocks = None
@@ -158,17 +160,37 @@ class EntryView:
     def grown(self) -> int:
         """The streams have taken more text: put their new blocks in; returns the first row that is another one."""
         old = self.split()
+        for stream in (self.reasoning, self.text):
+            if stream is not None:
+                stream.draw()
         new = self._assemble()
-        same = 0
-        while same < min(len(old), len(new)) and old[same] is new[same]:
+        same, most = 0, min(len(old), len(new))
+        while same < most and old[same] is new[same] and new[same].touched is None:
             same += 1
         first = self.heights.start(same)
-        if same < min(len(old), len(new)) and old[same].rows is not None:
-            first += _reuse(old[same].rows or [], new[same].lay(self._setting.width))
+        if same < most:
+            first += self._first_changed(old[same], new[same])
         self._estimate_new(new[same:])
         self.heights.replace(same, len(old), [block.height for block in new[same:]])
         self.blocks = new
         return first
+
+    def _first_changed(self, old: Block, new: Block) -> int:
+        """The first row of *new* that is not one of *old*'s."""
+        if old is new:
+            first, new.touched = new.touched or 0, None
+            return first
+        return _reuse(old.rows, new.lay(self._setting.width)) if old.rows is not None else 0
+
+    def work(self, budget: float) -> bool:
+        """Do what is left to do for finished blocks, for *budget* seconds; whether there is more."""
+        for stream in (self.reasoning, self.text):
+            if stream is not None:
+                self.jobs += stream.jobs
+                stream.jobs.clear()
+        if self.jobs and self.jobs[0](budget):
+            del self.jobs[0]
+        return bool(self.jobs)
 
     def end(self, entry: Entry) -> None:
         """The text is complete. What was drawn stays where the stream gave the very text of *entry*."""
@@ -177,6 +199,7 @@ class EntryView:
         self.entry = entry
         self._body = text.final(entry.text) if text is not None else None
         self._thoughts = reasoning.final(entry.reasoning) if reasoning is not None else None
+        self.jobs += [job for stream in (text, reasoning) if stream is not None for job in stream.jobs]
         if self.blocks is None:
             self.estimate()
         else:

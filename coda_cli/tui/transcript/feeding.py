@@ -12,7 +12,7 @@ from typing import Final
 
 from textual.timer import Timer
 
-from coda_cli.chat.entries import Entry
+from coda_cli.chat.entry import Entry
 from coda_cli.tui.transcript.entry_view import EntryView
 from coda_cli.tui.transcript.styles import Styles
 from coda_cli.tui.transcript.viewport import Viewport
@@ -21,7 +21,7 @@ FRAME: Final = 1 / 25
 """Seconds from one frame to the next, at least."""
 # A frame that takes long puts the next one off, so that drawing never eats the processor or the keys.
 _EASE: Final = 5.0
-_SLICE: Final = 2048
+_SLICE: Final = 4096
 _BUDGET: Final = 0.010
 
 
@@ -40,6 +40,7 @@ class Feeding(Viewport):
         self._pending: list[tuple[bool, str]] = []
         self._ending: Entry | None = None
         self._timer: Timer | None = None
+        self._work: Timer | None = None
         self._thinking_since: float | None = None
 
     def begin(self, entry: Entry) -> None:
@@ -96,6 +97,21 @@ class Feeding(Viewport):
         spent = time.perf_counter() - start
         if rest:
             self._arm(0.001 if self._ending is not None else max(FRAME, _EASE * spent))
+        elif view.work(0):
+            self._arm_work(view)
+
+    def _arm_work(self, view: EntryView) -> None:
+        """Do the rest for finished blocks of *view* when there is time."""
+        if self._work is None and self.is_attached:
+            self._work = self.set_timer(FRAME, lambda: self._do_work(view))
+
+    def _do_work(self, view: EntryView) -> None:
+        self._work = None
+        more = view.work(_BUDGET)
+        if self._doc.find(view.entry.id) is not None:
+            self._repaint()
+            if more:
+                self._arm_work(view)
 
     def _take(self, view: EntryView, deadline: float) -> bool:
         """Feed pending text until *deadline*; whether some is left."""

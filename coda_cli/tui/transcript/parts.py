@@ -6,7 +6,7 @@ import json
 import time
 from typing import Final
 
-from coda_cli.chat.entries import Attached, Entry, ToolCard
+from coda_cli.chat.entry import Attached, Entry, ToolCard
 from coda_cli.markdown.code import highlight
 from coda_cli.markdown.render import panel, panel_rows
 from coda_cli.markdown.text import Line, clean, fold, line_cells, wrap

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.timer import Timer
 
-from coda_cli.chat.entries import Entry
+from coda_cli.chat.entry import Entry
 from coda_cli.engine.rendering.blocks import code_blocks
 from coda_cli.tui.transcript.blocks import Row
 from coda_cli.tui.transcript.document import Spot

@@ -1,0 +1,66 @@
+"""One thing in a transcript: values only, so that a screen can show them before the engine is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+EntryKind = Literal["user", "assistant", "tool", "system", "summary", "note", "error"]
+
+_NUMBERED: Final = frozenset({"user", "assistant", "tool", "system"})
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCard:
+    """A tool call, with its result once there is one. `arguments` is the JSON text that the model wrote."""
+
+    id: str
+    name: str
+    arguments: str
+    result: str | None = None
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """An attachment of a question; `size` in bytes."""
+
+    kind: Literal["image", "audio", "file"]
+    name: str
+    size: int
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing in the transcript.
+
+    `id` is the message's; what is no message ("note", "error") has one of its own. `text` is Markdown for answers and
+    plain text for questions, without the text files that went along. `status` is the message's, or "streaming".
+    `place` of `siblings` is which of the versions this is, from 1. `tokens` are those of the answer, `cost` is USD
+    (None: unpriced), `latency` seconds. `hint` is an error's next step.
+    """
+
+    id: str
+    kind: EntryKind
+    text: str
+    reasoning: str = ""
+    tools: tuple[ToolCard, ...] = ()
+    attached: tuple[Attached, ...] = ()
+    status: str = "complete"
+    provider: str = ""
+    model: str = ""
+    created: float = 0.0
+    place: int = 1
+    siblings: int = 1
+    pinned: bool = False
+    tokens: int = 0
+    cost: float | None = None
+    latency: float | None = None
+    hint: str | None = None
+
+
+def numbered(entries: Iterable[Entry]) -> list[Entry]:
+    """Those of *entries* that are messages; the first has the number 1 for a person."""
+    return [entry for entry in entries if entry.kind in _NUMBERED]
