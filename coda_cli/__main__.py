@@ -21,9 +21,15 @@ def main() -> None:
 
             raise SystemExit(write_failed(error)) from None
         return
-    from coda_cli.cli.app import run
+    code = None
+    if arguments[:1] in ([], ["chat"]):
+        from coda_cli.cli.quick import chat_at_once
 
-    code = run(arguments)
+        code = chat_at_once(arguments)
+    if code is None:
+        from coda_cli.cli.app import run
+
+        code = run(arguments)
     # Nobody wants the memory back: at its end Python would go through every object, which takes 50 ms and more.
     gc.freeze()
     raise SystemExit(code)

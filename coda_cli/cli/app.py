@@ -12,16 +12,9 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_command_from_info
 from typer.models import CommandInfo
 
-from coda_cli.cli.output import (
-    EXIT_INTERRUPTED,
-    flush_all,
-    is_write_failure,
-    lenient_streams,
-    report,
-    stdin_is_readable,
-    write_failed,
-)
-from coda_cli.engine.core.errors import CodaError, UsageError
+from coda_cli.cli.guard import guarded
+from coda_cli.cli.output import flush_all, lenient_streams, stdin_is_readable, write_failed
+from coda_cli.engine.core.errors import UsageError
 
 
 class _Lazy(NamedTuple):
@@ -31,6 +24,7 @@ class _Lazy(NamedTuple):
 
 
 _COMMANDS: Final = {
+    "chat": _Lazy("coda_cli.cli.chat", "chat", "Chat, on the whole screen or line by line. The default."),
     "ask": _Lazy("coda_cli.cli.ask", "ask", "Ask once: a prompt, a pipe, files, images."),
     "history": _Lazy("coda_cli.cli.history", "app", "Conversations: list, search, read, export, back up."),
     "providers": _Lazy("coda_cli.cli.providers", "app", "What answers, what does not, and why."),
@@ -42,6 +36,8 @@ _COMMANDS: Final = {
 _FLAG: Final = re.compile(r"-(?!\.?\d|$)")
 _EXAMPLES: Final = """\
 Examples:
+
+  coda
 
   coda ask "why is the sky blue?"
 
@@ -132,19 +128,7 @@ def _run(arguments: list[str]) -> int:
         arguments = fold_options(arguments)
     if not arguments and stdin_is_readable():
         arguments = ["ask"]
-    try:
-        code = app(arguments, prog_name="coda", standalone_mode=True)
-        return code if isinstance(code, int) else 0
-    except SystemExit as exc:
-        return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
-    except CodaError as error:
-        return report(error)
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except OSError as error:
-        if not is_write_failure(error):
-            raise
-        return write_failed(error)
+    return guarded(lambda: app(arguments, prog_name="coda", standalone_mode=True))
 
 
 def fold_options(arguments: list[str]) -> list[str]:

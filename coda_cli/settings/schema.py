@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, fi
 from pydantic_core import PydanticCustomError
 
 from coda_cli.engine.core.config import ConversationConfig, FunctionCallingConfig
+from coda_cli.settings.glance import KEY_NAMES
 
 ProviderType = Literal["openai", "anthropic", "ollama", "local", "scripted"]
 PROVIDER_TYPES: Final[tuple[str, ...]] = get_args(ProviderType)
@@ -31,9 +32,6 @@ BUILT_IN_PROVIDERS: Final[dict[str, dict[str, Any]]] = {
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROL: Final = re.compile(r"[\x00-\x20\x7f]")
-# Keys as the screen's toolkit names them: `ctrl+x`, `f5`, `question_mark`, or the character itself; several with commas.
-_ONE_KEY: Final = r"(?:(?:ctrl|alt|shift|super|meta)\+)*(?:[a-z][a-z0-9_]*|[!-+\--~])"
-_KEYS: Final = re.compile(rf"{_ONE_KEY}(?:,{_ONE_KEY})*", re.IGNORECASE)
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1)]
@@ -118,7 +116,7 @@ class FunctionCallingSettings(FunctionCallingConfig):
 
 
 def _a_key(value: str) -> str:
-    if not _KEYS.fullmatch(value):
+    if not KEY_NAMES.fullmatch(value):
         raise PydanticCustomError("not_a_key", "this is not the name of a key")
     return value
 

@@ -1,0 +1,77 @@
+"""What a chat begins with: the session, and the first message from the command line, stdin and files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from coda_cli import bootstrap
+from coda_cli.chat.attachments import printable, read_media, read_stdin, read_texts
+from coda_cli.chat.session import ChatSession
+from coda_cli.cli.chat_start import Started
+from coda_cli.cli.output import say
+from coda_cli.cli.resume import resume
+from coda_cli.engine.core.errors import UsageError
+from coda_cli.engine.core.messages import MediaPart
+from coda_cli.settings.load import load_settings
+from coda_cli.settings.model_cache import cached_models
+from coda_cli.settings.model_spec import check_prefix, parse_spec
+
+
+@dataclass(frozen=True)
+class Opening:
+    """`first` is asked at once, with *media*; `typed` stands in the prompt, to be finished."""
+
+    first: str | None = None
+    media: tuple[MediaPart, ...] = ()
+    typed: str = ""
+
+
+def read_opening(started: Started, *, piped: bool) -> Opening:
+    """Read what the command line names, and stdin if *piped*. Files without a question wait in the prompt for one.
+
+    Raises UsageError.
+    """
+    words = printable(" ".join(started.words))
+    named = "-" in started.files or "-" in started.attachments
+    said = read_stdin(None, say).strip("\n") if piped and not named else ""
+    if not words.strip() and not said.strip() and not named:
+        return Opening(typed="".join(f"{_reference(name)} " for name in (*started.files, *started.attachments)))
+    texts = read_texts(started.files, None, say).rstrip("\n")
+    media = tuple(read_media(name, None, say) for name in started.attachments)
+    text = "\n\n".join(part for part in (texts, said, words) if part.strip())
+    return Opening(text or None, media)
+
+
+def _reference(name: str) -> str:
+    """The file *name* as the prompt refers to it. Raises UsageError where there is none."""
+    if not os.path.lexists(name):
+        raise UsageError(f"can't read {printable(name)}: there is no such file", hint="check the path")
+    shown = printable(name)
+    return f'@"{shown}"' if any(char.isspace() for char in shown) else f"@{shown}"
+
+
+def make_session(started: Started) -> ChatSession:
+    """The session of the conversation and the model that the command line names. Raises CodaError."""
+    settings = load_settings(overrides={"offline": started.offline})
+    resumed = resume(settings, latest=started.latest, cid=started.cid, fork=started.fork, log=started.log)
+    if resumed is not None and resumed.spec is not None and started.model is None:
+        spec = resumed.spec
+    else:
+        spec = parse_spec(None if started.model is None else printable(started.model), settings, cached_models())
+        check_prefix(spec, settings)
+    name = spec.provider or settings.default_provider
+    wired = bootstrap.wire(
+        settings,
+        only={name} if name else (),
+        choose=name is None,
+        log=started.log,
+        conversations=resumed.conversations if resumed is not None else None,
+    )
+    return ChatSession(
+        wired,
+        spec=spec,
+        conversation_id=resumed.conversation_id if resumed is not None else None,
+        system_prompt=None if started.system is None else printable(started.system),
+        incognito=not started.log,
+    )
