@@ -45,6 +45,7 @@ _CLASSES: Final[tuple[tuple[bytes, float], ...]] = (
     (b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", 0.75),
     (b" \t", 0.02),
     (b"\n\r", 0.7),
+    (bytes([*range(9), 11, 12, *range(14, 32), 127]), 1.0),  # control characters: hardly any tokenizer joins them
     (bytes(range(0xC2, 0xCC)), 0.5),  # Latin letters with marks
     (bytes(range(0xCC, 0xD5)), 0.25),  # Greek, Cyrillic
     (bytes(range(0xD5, 0xE0)), 0.3),  # Armenian, Hebrew, Arabic
