@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
-from coda_cli.markdown.text import Key, Line, plain, split_lines
+from coda_cli.markdown.text import Key, Line, Run, plain, split_lines
 
-_HIGHLIGHT_LIMIT: Final = 200_000
+HIGHLIGHT_LIMIT: Final = 200_000
+"""More characters than this are shown without colour."""
 _SYNTAX: Final = {
     "Comment": "syntax.comment",
     "Keyword": "syntax.keyword",
@@ -41,14 +43,70 @@ class Lexer(Protocol):
     def get_tokens(self, text: str) -> Iterable[tuple[TokenKind, str]]: ...
 
 
+_KEPT: Final = 400_000
+_kept: dict[tuple[str, str], list[Line]] = {}
+_lexers: dict[str, Lexer | None] = {}
+_building: set[str] = set()
+_lock = threading.Lock()
+
+
 def highlight(code: str, language: str) -> list[Line]:
     """The lines of *code*, coloured if *language* is the name of a lexer; no character is added or lost."""
-    unlit: list[Line] = [[(line, ("code_block",))] if line else [] for line in code.split("\n")]
-    if not language or len(code) > _HIGHLIGHT_LIMIT or (lexer := lexer_for(language)) is None:
-        return unlit
-    runs = [(text, syntax_key(kind)) for kind, text in lexer.get_tokens(code) if text]
-    # A lexer that loses or adds a character would change the code: then it is shown without colour.
-    return split_lines(runs) if plain(runs) == code else unlit
+    if not language or len(code) > HIGHLIGHT_LIMIT:
+        return unlit(code)
+    if (kept := _kept.get((language, code))) is not None:
+        return kept
+    if (lexer := lexer_for(language)) is None:
+        return unlit(code)
+    return remember(code, language, checked(code, [run for run in lex(lexer, code) if run[0]]))
+
+
+def unlit(code: str) -> list[Line]:
+    """The lines of *code* without colour."""
+    return [[(line, ("code_block",))] if line else [] for line in code.split("\n")]
+
+
+def checked(code: str, runs: Line) -> list[Line]:
+    """*runs* as lines. A lexer that loses or adds a character would change the code: then it is without colour."""
+    return split_lines(runs) if plain(runs) == code else unlit(code)
+
+
+def lex(lexer: Lexer, code: str) -> Iterator[Run]:
+    """The runs of *code*, one by one, so that a long piece can be lexed bit by bit."""
+    for kind, text in lexer.get_tokens(code):
+        yield text, syntax_key(kind)
+
+
+def remember(code: str, language: str, lines: list[Line]) -> list[Line]:
+    """Keep *lines* as what `highlight` gives, so that another width costs no lexing."""
+    _kept[language, code] = lines
+    while len(_kept) > 1 and sum(len(each) for _, each in _kept) > _KEPT:
+        del _kept[next(iter(_kept))]
+    return lines
+
+
+def lexer_soon(language: str) -> Lexer | Literal[False] | None:
+    """Pygments' lexer if it is built already; False if it is being built, in a thread, for that takes up to 60 ms."""
+    with _lock:
+        if language in _lexers:
+            return _lexers[language]
+        if language not in _building:
+            _building.add(language)
+            threading.Thread(target=lexer_for, args=(language,), daemon=True).start()
+    return False
+
+
+def lexer_for(language: str) -> Lexer | None:
+    """Pygments' lexer of that name (one of its aliases, lower case), built once; None if there is none."""
+    if language in _lexers:
+        return _lexers[language]
+    lexer: Lexer | None = None
+    if language in _aliases():
+        from pygments.lexers import get_lexer_by_name
+
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    with _lock:
+        return _lexers.setdefault(language, lexer)
 
 
 @lru_cache(maxsize=1)
@@ -57,17 +115,6 @@ def _aliases() -> frozenset[str]:
 
     # Without plugins: looking for them reads the metadata of every installed package.
     return frozenset(alias for _, aliases, _, _ in get_all_lexers(plugins=False) for alias in aliases)
-
-
-@lru_cache(maxsize=16)
-def lexer_for(language: str) -> Lexer | None:
-    """Pygments' lexer of that name (one of its aliases, lower case), built once; None if there is none."""
-    if language not in _aliases():
-        return None
-    from pygments.lexers import get_lexer_by_name
-
-    lexer: Lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
-    return lexer
 
 
 @lru_cache(maxsize=512)

@@ -67,7 +67,7 @@ class MarkdownRenderer:
             lines = self._blocks(tokens, width)
         if not folded:
             return lines
-        return [part for line in lines for part in self._folded(_expand(line), width)]
+        return [part for line in lines for part in self._folded(expand(line), width)]
 
     def _folded(self, line: Line, width: int) -> list[Line]:
         if line[:1] == [PANEL]:
@@ -270,7 +270,7 @@ def _under(line: Line, name: str) -> Line:
     return [(text, (name, *key)) for text, key in line]
 
 
-def _expand(line: Line) -> Line:
+def expand(line: Line) -> Line:
     """Tabs as spaces, as a terminal would show them."""
     if not any("\t" in text for text, _ in line):
         return line

@@ -118,6 +118,21 @@ class BlockSplitter:
         """The source of what is not finished."""
         return "".join(self._lines) + "".join(self._partial)
 
+    @property
+    def open_fence(self) -> str | None:
+        """The opening line of the fenced code that is open; None if the tail is anything else."""
+        return self._lines[self._fence.start] if self._fence is not None else None
+
+    def fence_lines(self, start: int) -> list[str]:
+        """The complete lines of the open fence's content, from number *start* on, as they were written."""
+        return self._lines[self._fence.start + 1 + start :] if self._fence is not None else []
+
+    @property
+    def partial(self) -> str:
+        """The last line, as long as it is not complete; "" for what is most likely a closing fence on its way."""
+        line = "".join(self._partial)
+        return line if self._fence is None or line.strip(self._fence.char + " ") else ""
+
     def feed(self, text: str) -> list[str]:
         """Take the next piece of text; returns the sources of the blocks that it finished, in order."""
         head, newline, rest = text.rpartition("\n")

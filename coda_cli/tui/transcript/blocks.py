@@ -76,6 +76,8 @@ class Block:
     fill: Key = ()
     height: int = 1
     rows: list[Row] | None = field(default=None, repr=False)
+    touched: int | None = None
+    """The first row that has changed, in a block that grows in place."""
 
     def estimate(self, width: int) -> None:
         """Guess the height without drawing anything."""

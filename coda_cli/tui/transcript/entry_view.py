@@ -154,6 +154,8 @@ class EntryView:
         self.reasoning = MarkdownStream(setting.renderer, lambda: setting.width, style=("reasoning",))
         self.text.feed(self.entry.text)
         self.reasoning.feed(self.entry.reasoning)
+        self.text.draw()
+        self.reasoning.draw()
         self.blocks = None
         self.split()
 

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from coda_cli.engine.rendering.blocks import BlockSplitter
 from coda_cli.engine.rendering.sanitize import Sanitizer, sanitize
 from coda_cli.markdown.render import MarkdownRenderer
 from coda_cli.markdown.text import Key
 from coda_cli.tui.transcript.blocks import Block, markdown_block
+from coda_cli.tui.transcript.fence import OpenFence, content_lines
+
+Job = Callable[[float], bool]
+"""Work that can be done bit by bit: takes a budget in seconds, says whether it is done."""
 
 
 class MarkdownStream:
-    """Takes raw text and keeps `blocks`, which no later text changes, and `tail`, the blocks of what is still open."""
+    """Takes raw text and keeps `blocks`, which no later text changes, and `tail`, the blocks of what is still open.
 
-    def __init__(self, renderer: MarkdownRenderer, *, style: Key = ()) -> None:
+    `feed` splits, `draw` brings the tail up to date: once a frame, however much was fed. `jobs` is what is left to do
+    for blocks that are finished.
+    """
+
+    def __init__(self, renderer: MarkdownRenderer, width: Callable[[], int], *, style: Key = ()) -> None:
         self._renderer = renderer
+        self._width = width
         self._style = style
         self._sanitizer = Sanitizer()
         self._splitter = BlockSplitter()
         self._source: list[str] = []
+        self._fence: OpenFence | None = None
+        self._opener = ""
+        self._drawn = True
         self.blocks: list[Block] = []
         self.tail: list[Block] = []
+        self.jobs: list[Job] = []
 
     @property
     def fed(self) -> bool:
@@ -36,12 +51,28 @@ class MarkdownStream:
         if safe := self._sanitizer.feed(text):
             self._take(safe)
 
+    def draw(self) -> None:
+        """Bring `tail` up to date."""
+        if self._drawn:
+            return
+        self._drawn = True
+        opener = self._splitter.open_fence
+        if opener is not None:
+            if self._fence is None:
+                self._fence = OpenFence(opener, gap=bool(self.blocks), style=self._style)
+                self._opener = opener
+            lines = self._splitter.fence_lines(self._fence.taken)
+            self._fence.update(lines, self._splitter.partial, self._width())
+            self.tail = [self._fence.block]
+            return
+        tail = self._splitter.tail
+        self.tail = [self._block(tail, dict(self._splitter.references))] if tail.strip() else []
+
     def final(self, text: str) -> list[Block] | None:
         """The blocks of the whole, if they are those of *text*; nothing can be fed after it."""
         if rest := self._sanitizer.flush():
             self._take(rest)
-        for source in self._splitter.finish():
-            self._finished(source)
+        self._finished(self._splitter.finish())
         self.tail = []
         # A definition at the end makes links of what stood above it.
         if self._splitter.references or self.source != sanitize(text):
@@ -50,15 +81,18 @@ class MarkdownStream:
 
     def _take(self, safe: str) -> None:
         self._source.append(safe)
-        for source in self._splitter.feed(safe):
-            self._finished(source)
-        tail = self._splitter.tail
-        self.tail = []
-        if tail.strip():
-            references = {**self._splitter.references}
-            self.tail = [markdown_block(self._renderer, tail, references, style=self._style, gap=bool(self.blocks))]
+        self._drawn = False
+        self._finished(self._splitter.feed(safe))
 
-    def _finished(self, source: str) -> None:
-        self.blocks.append(
-            markdown_block(self._renderer, source, self._splitter.references, style=self._style, gap=bool(self.blocks))
-        )
+    def _finished(self, sources: list[str]) -> None:
+        for source in sources:
+            block = self._block(source, self._splitter.references)
+            if self._fence is not None:
+                fence, self._fence = self._fence, None
+                fence.update(content_lines(source, self._opener)[fence.taken :], "", self._width())
+                if (job := fence.close(block)) is not None:
+                    self.jobs.append(job)
+            self.blocks.append(block)
+
+    def _block(self, source: str, references: dict[str, dict[str, object]]) -> Block:
+        return markdown_block(self._renderer, source, references, style=self._style, gap=bool(self.blocks))

@@ -1,0 +1,121 @@
+"""Whatever way an answer comes in pieces, what stands there in the end is what drawing it as a whole gives."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from coda_cli.engine.rendering.sanitize import sanitize
+from coda_cli.markdown.code import checked, highlight, lex, lexer_for
+from coda_cli.markdown.render import MarkdownRenderer
+from coda_cli.tui.transcript.blocks import Block, markdown_blocks
+from coda_cli.tui.transcript.fence import OpenFence
+from coda_cli.tui.transcript.stream import MarkdownStream
+from tests.unit.code_samples import SAMPLES
+from tests.unit.test_blocks import DOCUMENTS
+
+LONG = bool(os.environ.get("CODA_TEST_LONG"))
+Drawn = list[tuple[list[tuple[str, tuple[str, ...]]], str, tuple[str, ...]]]
+
+CODE = "".join(f"```{name}\n{text}```\n\nSome text.\n\n" for name, text in SAMPLES.items())
+MORE = (
+    "Intro\n\n" + "".join(f"{n}. item *{n}*\n" for n in range(1, 130)) + "\n    more of it\n\n"
+    "| a | b |\n|--|:-:|\n" + "".join(f"| row {n} | `{n}` |\n" for n in range(80)) + "\n"
+    "> quote\n" + "".join(f"> line {n} of it\n>\n" for n in range(60)) + "\n"
+    "- loose\n\n- later\n" + "".join(f"- item {n}\n  - inner\n" for n in range(80)),
+    CODE,
+    "See [a] and [b].\n\n[a]: https://a.example\n\nText [a].\n\n[b]: https://b.example 'x'\n",
+    "~~~ python\nx = 1\n~~~~\n   ```js\n   let a\n   ```\nnot closed:\n```\ncode $x$\n\n``\n",
+    "Long " + "word " * 3000 + "\n\n" + "x" * 5000 + "\n\n漢字" * 50 + "\n\n" + "e\u0301" * 500,
+    "\x1b[31mred\x1b[0m \u202e rtl \u200b\n\n`\x07`\n\n```\n\x1b]0;title\x07\n```\r\n\r\nend\r",
+)
+
+
+def drawn(blocks: Sequence[Block], width: int) -> Drawn:
+    """What is seen of blocks: styled runs, how rows go on, what lies under them."""
+    return [(row.runs, row.joint, row.fill) for block in blocks for row in block.lay(width)]
+
+
+def whole(text: str, width: int) -> Drawn:
+    return drawn(markdown_blocks(MarkdownRenderer(widget=True), sanitize(text)), width)
+
+
+def streamed(text: str, cuts: Sequence[int], width: int, *, every: int = 1) -> Drawn:
+    """Fed in pieces, drawn after every *every*-th of them."""
+    stream = MarkdownStream(MarkdownRenderer(widget=True), lambda: width)
+    points = [0, *sorted(cuts), len(text)]
+    for number, (start, end) in enumerate(pairwise(points)):
+        stream.feed(text[start:end])
+        if number % every == 0:
+            stream.draw()
+            drawn(stream.tail, width)
+    blocks = stream.final(text)
+    if blocks is None:  # a definition came late: it is drawn anew
+        return whole(text, width)
+    for job in stream.jobs:
+        while not job(1.0):
+            time.sleep(0.001)  # its lexer is being built
+    return drawn(blocks, width)
+
+
+@pytest.mark.parametrize("document", range(len(DOCUMENTS) + len(MORE)))
+def test_random_pieces_give_the_whole(document: int) -> None:
+    text = [*DOCUMENTS.values(), *MORE][document]
+    rng = random.Random(document)
+    expected = whole(text, 60)
+    for turn in range(40 if LONG else 4):
+        most = [len(text), 40, 12, 300][turn % 4]
+        cuts = [rng.randrange(len(text) + 1) for _ in range(min(most, len(text)))]
+        assert streamed(text, cuts, 60, every=1 + len(cuts) // 200) == expected
+
+
+LINES = "- a\n|1. b\n|  c\n|    d\n|\n|> q\n|```\n|```py\n|x = 1\n|# h\n|---\n|text |*e* |[l](http://x.y) |$a^2$ |\t- t\n|~~~\n|<b>\n"
+
+
+@settings(max_examples=500 if LONG else 60, deadline=None)
+@given(
+    st.lists(st.sampled_from([*LINES.split("|"), "| a | b |\n", "|--|--|\n"]), max_size=40),
+    st.randoms(use_true_random=False),
+)
+def test_any_markdown_in_any_pieces_gives_the_whole(parts: list[str], rng: random.Random) -> None:
+    text = "".join(parts)
+    cuts = [rng.randrange(len(text) + 1) for _ in range(rng.randrange(12))]
+    assert streamed(text, cuts, 40) == whole(text, 40)
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+def test_code_that_grows_line_by_line_has_the_colours_of_the_whole(language: str) -> None:
+    code = SAMPLES[language] * (60 if LONG else 15)
+    whole = lexed_whole(code.removesuffix("\n"), language)
+    fence = OpenFence(f"```{language}\n", gap=False)
+    for line in code.splitlines(keepends=True):
+        fence.update([line], "", 200)
+    if language != "php":  # it has states that only its beginning tells
+        assert fence._lines == whole
+    block = Block(lambda width: [], "")
+    rest = fence.close(block)
+    while rest is not None and not rest(0.001):
+        pass
+    assert highlight(code.removesuffix("\n"), language) == whole
+
+
+def test_a_comment_longer_than_what_is_lexed_again_is_put_right_when_the_fence_closes() -> None:
+    code = "let a;\n/*\n" + "let b = 'not code';\n" * 200 + "*/\nlet c;"
+    text = f"```js\n{code}\n```\nafter"
+    cuts = range(0, len(text), 40)
+    assert streamed(text, list(cuts), 80) == whole(text, 80)
+    assert highlight(code, "js") == lexed_whole(code, "js")
+    assert len({key for line in highlight(code, "js")[1:-1] for _, key in line}) == 1
+
+
+def lexed_whole(code: str, language: str) -> list[list[tuple[str, tuple[str, ...]]]]:
+    """What Pygments' own loop gives for all of *code* at once."""
+    lexer = lexer_for(language)
+    assert lexer is not None
+    return checked(code, [run for run in lex(lexer, code) if run[0]])
