@@ -288,6 +288,24 @@ class ChatSession:
         hint = f"messages are numbered from 1 to {len(shown)}" if shown else "nothing has been said yet"
         raise UsageError(f"there is no message {place!r} in this chat", hint=hint)
 
+    async def title_if_wanted(self) -> None:
+        """Have the model give the chat a title, once, after its first answer, if the settings say so.
+
+        A failure is no matter: the first words stay.
+        """
+        name = self.conversation_id
+        if not self.settings.auto_title or self.incognito or name is None:
+            return
+        conversation = await self.opened()
+        answers = sum(node.message.role is MessageRole.ASSISTANT for node in conversation.nodes.values())
+        if conversation.title or answers != 1:
+            return
+        try:
+            title = await self.manager.suggest_title(name, provider=self.spec.provider, model=self.spec.model)
+        except LLMError:
+            return
+        await self.conversations.rename(name, title)
+
     async def _node(self, message_id: str) -> Node:
         node = (await self.opened()).nodes.get(message_id)
         if node is None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from coda_cli.engine.accounts import Accounts
 from coda_cli.engine.answer import Answer, Emit, Plan, asked
+from coda_cli.engine.aside import Aside
 from coda_cli.engine.bus import EventBus, Subscription
 from coda_cli.engine.clock import SystemClock
 from coda_cli.engine.conversations.context import Compact
@@ -16,7 +17,7 @@ from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig, deadline, sampling
 from coda_cli.engine.core.errors import LLMError, LLMProviderUnavailableError, LLMTimeoutError
 from coda_cli.engine.core.events import Event, ProviderStatusChange
-from coda_cli.engine.core.messages import LLMMessage, MediaPart, new_id
+from coda_cli.engine.core.messages import LLMMessage, MediaPart, MessageRole, new_id
 from coda_cli.engine.core.ports import (
     Clock,
     ConversationStore,
@@ -38,6 +39,8 @@ from coda_cli.engine.turn import Stamp
 from coda_cli.engine.usage.prices import price
 from coda_cli.engine.usage.tokens import TokenEstimator
 from coda_cli.engine.window import Window
+
+_SPEAKERS: Final = (MessageRole.USER, MessageRole.ASSISTANT)
 
 
 class LLMManager:
@@ -202,6 +205,15 @@ class LLMManager:
         """
         window, kept = await self._window(conversation_id, provider, model)
         return await window.compact(kept)
+
+    async def suggest_title(
+        self, conversation_id: str, *, provider: str | None = None, model: str | None = None
+    ) -> str:
+        """A title of a few words for the conversation, by the model; nothing is changed. Raises LLMError."""
+        messages = await self.store.messages(conversation_id)
+        texts = [next((m.content for m in messages if m.role is role and m.content), "") for role in _SPEAKERS]
+        name, chosen, model = await self.resolve(provider, model)
+        return await Aside(self.accounts, self.clock, conversation_id, chosen, name, model).title(*texts)
 
     async def _window(
         self, conversation_id: str, provider: str | None, model: str | None

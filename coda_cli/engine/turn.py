@@ -40,10 +40,6 @@ class Stamp:
         self._clock = clock
         self._seq = 0
 
-    def aside(self) -> Stamp:
-        """One for events that nobody is told of: it does not use up numbers."""
-        return Stamp(self.conversation_id, self._clock)
-
     def __call__(self, make: Callable[..., E], **fields: object) -> E:
         seq = self._seq
         self._seq += 1

@@ -11,16 +11,16 @@ from dataclasses import replace
 from typing import Final, Protocol, assert_never
 
 from coda_cli.engine.accounts import Accounts
+from coda_cli.engine.aside import Aside
 from coda_cli.engine.conversations.context import Compact, Decision, Limits, Send, TooLong, decide
 from coda_cli.engine.conversations.history import sendable
 from coda_cli.engine.conversations.summary import summarise
 from coda_cli.engine.core.config import LLMConfig
-from coda_cli.engine.core.errors import CodaError, LLMBadResponseError
+from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.core.events import ContextCompacted, ContextCompacting, ContextTrimmed, Event
 from coda_cli.engine.core.messages import LLMMessage
 from coda_cli.engine.core.ports import Clock, ConversationStore, Provider, ProviderRequest, StoredBranch, StoredSummary
-from coda_cli.engine.core.usage import Status
-from coda_cli.engine.turn import Stamp, Turn
+from coda_cli.engine.turn import Stamp
 from coda_cli.engine.usage.tokens import ModelCounter, TokenEstimator
 
 _ASK_EXACTLY: Final = 2
@@ -28,9 +28,6 @@ _ASK_EXACTLY: Final = 2
 
 _TRY_AGAIN: Final = 8
 """After a summary failed or was undone, how many messages the branch must grow before another is made."""
-
-_THINKING: Final = 4_096
-"""Tokens that a reasoning model gets beside a summary's own, or it would end before it begins to write."""
 
 Build = Callable[[Sequence[LLMMessage]], ProviderRequest]
 
@@ -164,35 +161,16 @@ class Window:
 
     async def _summarise(self, decision: Compact) -> StoredSummary:
         self._publish(self._stamp(ContextCompacting, messages=len(decision.ids), reason=decision.reason))
+        host = self._host
         text = await summarise(
-            self,
+            Aside(host.accounts, host.clock, self._conversation_id, self._provider, self._name, self._model),
             decision.messages,
             self._counter.message,
             previous=decision.previous,
             max_tokens=decision.max_tokens,
             window=self._limits.window,
         )
-        return await self._host.store.summarise(self._conversation_id, decision.covers, text, self._model)
-
-    async def ask(self, messages: Sequence[LLMMessage], max_tokens: int) -> str:
-        """The `Summarizer`: the same model, asked beside the conversation. Raises LLMError."""
-        thinks = self._profile.reasons or self._profile.thinking != "none"
-        options: dict[str, object] = {"max_tokens": max_tokens + (_THINKING if thinks else 0)}
-        if thinks:
-            options["effort"] = "low"
-        elif "temperature" in self._profile.sampling:
-            options["temperature"] = 0.0
-        request = ProviderRequest(model=self._model, messages=messages, options=options)
-        host = self._host
-        turn = Turn(self._provider, self._name, request, host.clock, self._stamp.aside(), host.clock.monotonic())
-        await turn.run(_nobody_hears)
-        status = Status.COMPLETE if turn.error is None else Status.ERROR
-        host.accounts.record(self._conversation_id, self._name, self._model, turn, status, turn.error)
-        if turn.error is not None:
-            raise turn.error
-        if not turn.answer.text.strip():
-            raise LLMBadResponseError("the model wrote nothing", final=True)
-        return turn.answer.text
+        return await host.store.summarise(self._conversation_id, decision.covers, text, self._model)
 
     def _only_the_latest(self, kept: StoredBranch, tried: Compact) -> Decision:
         """Leave out what could not be summarised: the vendor has refused to read it."""
@@ -233,7 +211,3 @@ def _declined(wanted: Compact, kept: StoredBranch) -> bool:
     """Whether a person has undone a summary of nearly the same messages."""
     fresh = set(wanted.ids) - kept.declined
     return len(fresh) < min(_TRY_AGAIN, len(wanted.ids))
-
-
-def _nobody_hears(event: Event) -> None:
-    """Of a summary only the end is told."""

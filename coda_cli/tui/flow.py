@@ -72,6 +72,8 @@ class Flow:
         await self._settle(view, response.metadata if response is not None else {})
         if view.error is not None:
             self._fail(view)
+        else:
+            app.run_worker(self._session.title_if_wanted(), exit_on_error=False)
         app.answer_ended(seconds=app.now() - started)
         self._next()
 

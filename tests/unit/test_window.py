@@ -253,3 +253,15 @@ async def test_counts_learn_from_what_the_provider_reports() -> None:
     before = manager.tokens.counter("s", "").factor
     await manager.generate_response(LONG * 4, conversation_id="c", model="m")
     assert manager.tokens.counter("s", "m").factor > before
+
+
+async def test_a_title_by_the_model_is_one_short_line_and_changes_nothing() -> None:
+    provider = ScriptedProvider(replies=["A long answer.", '**"The parser and its tokens."**\nmore', "x" * 200])
+    manager = manager_of(provider)
+    response = await manager.generate_response("How does the parser work?", conversation_id="c")
+    assert response.content == "A long answer."
+    assert await manager.suggest_title("c") == "The parser and its tokens"
+    with pytest.raises(LLMError):
+        await manager.suggest_title("c")
+    assert len(await manager.store.messages("c")) == 2
+    assert manager.accounts.stats("s").request_count == 3
