@@ -233,7 +233,7 @@ def test_nesting_up_to_the_limit_is_written_and_read(tmp_path: Path) -> None:
     assert list(journal.records())[1]["value"] == deep(MAX_DEPTH - 1)
 
 
-@settings(deadline=None, max_examples=100_000 if LONG else 100)
+@settings(deadline=None, max_examples=20_000 if LONG else 100)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()), st.lists))
 def test_any_json_is_read_back_or_refused(value: object) -> None:
     try:
