@@ -58,7 +58,7 @@ class PathCompleter:
         names = [
             folder + slash + entry.name + "/" * _is_folder(entry)
             for entry in _entries(self._folder / place)
-            if name.startswith(".") or not entry.name.startswith(".")
+            if name.startswith(".") == entry.name.startswith(".")
         ]
         if not name:
             rules = _read_rules(self._folder, "") if not folder else ()
@@ -68,7 +68,7 @@ class PathCompleter:
 
     def _below(self, typed: str) -> Sequence[str]:
         """What *typed* fits anywhere below the working folder."""
-        if not typed or typed.endswith("/") or typed.startswith(("/", "~", ".")):
+        if not typed or typed.endswith("/") or typed.startswith(("/", "~", ".")) or "/." in typed:
             return ()
         if self._clock() - self._listed > _FRESH:
             self._names = tuple(listed(self._folder, self._clock))

@@ -45,7 +45,7 @@ class PromptHistory:
         """All of them, oldest first; the same text twice in a row counts once."""
         if self._entries is None:
             self.reload()
-        return self._entries or []
+        return [] if self._entries is None else self._entries
 
     def reload(self) -> None:
         """Read the file again."""

@@ -281,8 +281,8 @@ class Prompt(TextArea):
         line = self.document[row]
         if (row == 0 and line.startswith("/")) or "@" in line[:column]:
             self._offers.update(*self.text_and_cursor())
-        elif self._offers.completions:
-            self._offers.close()
+        else:
+            self._offers.nothing_is_meant()
 
     def offers_changed(self) -> None:
         """Called by the list."""
@@ -316,8 +316,9 @@ class Prompt(TextArea):
         """The screen was laid out: the caret may be elsewhere now, and input methods look for it there."""
         self._fit_rows()
         self._offers.place()
-        if self.has_focus:
+        if self.has_focus and self.app.cursor_position != self.cursor_screen_offset:
             self.app.cursor_position = self.cursor_screen_offset
+            self.refresh()  # the terminal's cursor goes along with what is drawn, and this layout is drawn already
 
     def on_resize(self) -> None:
         """The text is wrapped anew: keep the caret in sight."""
@@ -331,7 +332,11 @@ class Prompt(TextArea):
     # --- keys
 
     async def on_key(self, event: Key) -> None:
-        """Printable keys are text; all others are bindings, Enter too."""
+        """Printable keys are text; all others are bindings, Enter too.
+
+        A binding of the prompt is run here and now. Textual would send the key on to the app and run it from there,
+        after the letters that were typed behind it: of `a`, Backspace, `b` in one read `a` would be left.
+        """
         printable = event.is_printable and "+" not in event.key
         if self._guard.key(event.time) and (printable or event.key in ("enter", "ctrl+j", "tab")):
             event.prevent_default().stop()
@@ -345,6 +350,9 @@ class Prompt(TextArea):
                 self._offers.rub_out(everything=event.key == "ctrl+u")
         elif not printable:
             event.prevent_default()
+            active = self.screen.active_bindings.get(event.key)
+            if active is not None and active.node is self and await self.app.run_action(active.binding.action, self):
+                event.stop()
 
     def on_paste(self, event: Paste) -> None:
         """A paste is text, whatever is in it."""

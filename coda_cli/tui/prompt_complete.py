@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.events import Click, MouseMove
@@ -109,8 +110,10 @@ class PromptList(Widget, can_focus=False):
         lit = self.get_component_rich_style("prompt-list--match", partial=True)
         segments += _lit(label, self._query, base, base + lit)
         if detail:
+            shown = self._choices[self._top : self._top + ROWS]
+            column = min(max(cell_len(_one_line(one.label)) for one in shown), width // 2)
             quiet = base if under else base + self.get_component_rich_style("prompt-list--detail", partial=True)
-            segments += [Segment(" " * _GAP, base), Segment(detail, quiet)]
+            segments += [Segment(" " * max(_GAP, column - cell_len(label) + _GAP), base), Segment(detail, quiet)]
         return _fit(segments, width, base)
 
     def on_mouse_move(self, event: MouseMove) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from coda_cli.chat.completion import Completer, Completion
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from coda_cli.tui.prompt import Prompt
 
 _HITS: Final = 50
-_WORKER: Final = "prompt-completions"
 
 
 class Offers:
@@ -34,6 +35,7 @@ class Offers:
         self._hits: Sequence[str] = ()
         self._moved = False
         self._dismissed: int | None = None  # where the word starts for which nothing is to be offered
+        self._question: asyncio.Future[Sequence[Completion]] | None = None  # what files there are
         self.completions: Sequence[Completion] = ()
 
     @property
@@ -74,6 +76,7 @@ class Offers:
     def close(self) -> None:
         """Offer nothing."""
         was_open = self.is_open
+        self._forget_question()
         self.completions, self._hits, self._query, self._moved = (), (), None, False
         if self._list is not None:
             self._list.hide()
@@ -86,8 +89,15 @@ class Offers:
             self._dismissed = self.completions[0].start
         self.close()
 
+    def nothing_is_meant(self) -> None:
+        """The cursor is at no word for which something could be offered."""
+        self._dismissed = None
+        if self.completions or self._question is not None:
+            self.close()
+
     def remove(self) -> None:
         """The prompt goes, and its list with it."""
+        self._forget_question()
         if self._list is not None:
             self._list.remove()
             self._list = None
@@ -110,21 +120,31 @@ class Offers:
 
     def update(self, text: str, cursor: int) -> None:
         """The text or the cursor changed."""
-        if self.searching:
-            return
-        self._prompt.workers.cancel_group(self._prompt, _WORKER)
-        found = self._completer.complete(text, cursor) if self._completer is not None and text else ()
-        if inspect.isawaitable(found):
-            self._prompt.run_worker(self._later(found), group=_WORKER, exit_on_error=False)
-        else:
-            self._offer(found, text, cursor)
+        if not self.searching:
+            self._look_up(text, cursor)
 
-    async def _later(self, found: Awaitable[Sequence[Completion]]) -> None:
-        """Show what took time, if the prompt is still as it was."""
-        text, cursor = self._prompt.text_and_cursor()
-        offered = await found
-        if (text, cursor) == self._prompt.text_and_cursor() and self._prompt.has_focus and not self.searching:
-            self._offer(offered, text, cursor)
+    def _look_up(self, text: str, cursor: int) -> bool:
+        """Offer what there is now, or when it comes; whether there may be something."""
+        self._forget_question()
+        found = self._completer.complete(text, cursor) if self._completer is not None and text else ()
+        if not inspect.isawaitable(found):
+            self._offer(found, text, cursor)
+            return bool(found)
+        self._question = asyncio.ensure_future(found)
+        self._question.add_done_callback(partial(self._came, text, cursor))
+        return True
+
+    def _forget_question(self) -> None:
+        if self._question is not None:
+            self._question.cancel()
+            self._question = None
+
+    def _came(self, text: str, cursor: int, answer: asyncio.Future[Sequence[Completion]]) -> None:
+        """Show what took time, if the prompt is still as it was. A completer that failed has nothing to offer."""
+        if answer.cancelled() or answer.exception() is not None or not self._prompt.has_focus or self.searching:
+            return
+        if (text, cursor) == self._prompt.text_and_cursor():
+            self._offer(answer.result(), text, cursor)
 
     def _offer(self, found: Sequence[Completion], text: str, cursor: int) -> None:
         if not found or found[0].start == self._dismissed:
@@ -142,15 +162,8 @@ class Offers:
 
     def ask(self, text: str, cursor: int) -> bool:
         """Somebody asks for completions; whether there may be any."""
-        if self._completer is None or not text:
-            return False
         self._dismissed = None
-        found = self._completer.complete(text, cursor)
-        if inspect.isawaitable(found):
-            self._prompt.run_worker(self._later(found), group=_WORKER, exit_on_error=False)
-            return True
-        self._offer(found, text, cursor)
-        return bool(found)
+        return self._look_up(text, cursor)
 
     def sends(self, text: str) -> bool:
         """Whether Enter sends *text* although the list is open: what is typed is whole already."""
