@@ -116,7 +116,7 @@ def _plain(started: Started, opening: Opening | None) -> int:
 
 def _drawn(started: Started, settings: Glance, opening: Opening | None) -> int:
     theme, notes, typed = _theme(started, settings)
-    from coda_cli.tui.app import CodaApp, Start
+    from coda_cli.tui.app import Start, run as front
 
     making = _Making(started)
     start = Start(
@@ -132,17 +132,8 @@ def _drawn(started: Started, settings: Glance, opening: Opening | None) -> int:
         bell_after=settings.bell_after,
     )
 
-    async def chat() -> int:
-        app = CodaApp(making, start)
-        code = await app.run_async(inline=started.inline, mouse=settings.mouse)
-        if app.failure is not None:
-            raise app.failure
-        if app.defect is not None:
-            raise app.defect
-        return code or 0
-
     with stderr_on_terminal():
-        code = _to_its_end(making, chat)
+        code = _to_its_end(making, lambda: front(making, start, mouse=settings.mouse, inline=started.inline))
     if making.kept is not None:
         say(f"coda chat --cid {making.kept} goes on with this chat")
     return code

@@ -509,36 +509,16 @@ def actions() -> Iterable[str]:
     yield from sorted({str(one.id) for one in CodaApp.BINDINGS if isinstance(one, Binding) and one.id} | PROMPT_ACTIONS)
 
 
-async def run(
-    session: ChatSession,
-    *,
-    theme: ChatTheme,
-    first: str | None = None,
-    media: Sequence[MediaPart] = (),
-    typed: str = "",
-    pick: bool = False,
-    notes: Sequence[str] = (),
-    inline: bool = False,
-) -> int:
-    """Run the chat until the person leaves it; returns the exit code. Raises CodaError and defects."""
+async def run(make: Callable[[], ChatSession], start: Start, *, mouse: bool = True, inline: bool = False) -> int:
+    """Run the chat of the session that *make* makes, until the person leaves it; returns the exit code.
+
+    *make* is called in a thread, after the first paint. Raises CodaError, also for what *make* raises, and defects.
+    """
     from coda_cli.tui import terminal_input
 
     terminal_input.install()
-    settings = session.settings
-    start = Start(
-        theme=theme,
-        first=first,
-        media=media,
-        pick=pick,
-        typed=typed,
-        notes=notes,
-        sidebar=settings.sidebar,
-        keys=settings.keys,
-        bell=settings.bell,
-        bell_after=settings.bell_after,
-    )
-    app = CodaApp(lambda: session, start)
-    code = await app.run_async(mouse=settings.mouse, inline=inline, inline_no_clear=inline)
+    app = CodaApp(make, start)
+    code = await app.run_async(mouse=mouse, inline=inline, inline_no_clear=inline)
     if app.failure is not None:
         raise app.failure
     if app.defect is not None:
