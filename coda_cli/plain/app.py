@@ -7,7 +7,6 @@ choices are numbered.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ from coda_cli.chat import clipboard, commands
 from coda_cli.chat.attach import Prepared, prepare
 from coda_cli.chat.comparison import Comparison
 from coda_cli.chat.editor import edit
-from coda_cli.chat.entries import numbered
+from coda_cli.chat.entry import numbered
 from coda_cli.chat.front import Feature, FrontKind, Option
 from coda_cli.chat.session import ChatSession
 from coda_cli.chat.shell import run_shell
@@ -29,8 +28,9 @@ from coda_cli.engine.rendering.sanitize import sanitize
 from coda_cli.plain.answers import Reader
 from coda_cli.plain.choosing import Chooser
 from coda_cli.plain.lines import one_line, spoken
+from coda_cli.plain.messages import told, took
 from coda_cli.plain.output import Output
-from coda_cli.plain.source import Interrupt, LineSource, Source, TerminalSource, make_source
+from coda_cli.plain.source import Interrupt, LineSource, Source, draws_prompts
 
 EXIT_PIPE: Final = 141
 _LATEST: Final = 6
@@ -39,13 +39,22 @@ _LAST_TURN: Final = 2
 """And of one that has changed: the rest has been said already."""
 
 
-async def run(session: ChatSession, *, first: str | None, media: Sequence[MediaPart] = ()) -> int:
+async def run(
+    session: ChatSession,
+    *,
+    first: str | None = None,
+    media: Sequence[MediaPart] = (),
+    typed: str = "",
+    pick: bool = False,
+    notes: Sequence[str] = (),
+) -> int:
     """The chat, until the person leaves it; returns the exit code.
 
-    *first* is asked at once, with *media*. On a terminal leaving is no failure; with a pipe for stdin the code is that
-    of the last answer that failed. The caller closes the manager.
+    *first* is asked at once, with *media*; *typed* stands in the prompt. *pick*: a list of chats comes first. *notes*
+    are quiet lines to begin with. On a terminal leaving is no failure; with a pipe for stdin the code is that of the
+    last thing that failed. A cancellation keeps everything and is raised again. The caller closes the manager.
     """
-    return await PlainChat(session).run(first, media)
+    return await PlainChat(session).run(first, media, typed=typed, pick=pick, notes=notes)
 
 
 class PlainChat:
@@ -54,7 +63,7 @@ class PlainChat:
     def __init__(self, session: ChatSession, *, source: Source | None = None, output: Output | None = None) -> None:
         self.session = session
         self._out = output if output is not None else Output()
-        self._source: Source = source if source is not None else make_source(self, self.fail)
+        self._source: Source = source if source is not None else self._make_source()
         self._chooser = Chooser(self._source, self._out)
         self._default = ""
         self._attached: list[Path] = []
@@ -62,6 +71,7 @@ class PlainChat:
         self._leaving: int | None = None
         self._code = 0
         self._raw = False
+        self._pressed = False  # Ctrl-C, once
         self._shown_chat: str | None = None
         self._stopper: Callable[[], object] | None = None  # of what is under way beside an answer
         self._main: asyncio.Task[object] | None = None
@@ -71,14 +81,36 @@ class PlainChat:
         """The plain one."""
         return "plain"
 
+    def _make_source(self) -> Source:
+        if draws_prompts():
+            from coda_cli.plain.prompt import TerminalSource  # with prompt-toolkit, which a pipe needs not
+
+            return TerminalSource(self, self.fail)
+        return LineSource(shown=self._out.put if sys.stdin is not None and sys.stdin.isatty() else None)
+
     # ---- the loop -------------------------------------------------------------------------------------------------
 
-    async def run(self, first: str | None, media: Sequence[MediaPart]) -> int:
+    async def run(
+        self,
+        first: str | None = None,
+        media: Sequence[MediaPart] = (),
+        *,
+        typed: str = "",
+        pick: bool = False,
+        notes: Sequence[str] = (),
+    ) -> int:
         """See `run` of the module."""
         self._main = asyncio.current_task()
-        self._on_signals()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        for gone in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(gone, self._leave, 128 + gone)
         try:
-            await self._greet()
+            for note in notes:
+                self.note(note)
+            await self._greet(typed)
+            if pick:
+                await commands.run(self, "/resume")
             if first is not None or media:
                 await self._answer_to(Prepared(first or "", tuple(media)))
             while self._leaving is None:
@@ -90,6 +122,7 @@ class PlainChat:
             self._out.abandon()
             return EXIT_PIPE
         except asyncio.CancelledError:
+            self._keep_draft()
             if self._leaving is None:
                 raise
             if self._main is not None:
@@ -100,16 +133,14 @@ class PlainChat:
             return self._leaving
         return 0 if self._source.interactive else self._code
 
-    def _on_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, self._interrupt)
-        for gone in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(gone, self._leave, 128 + gone)
-
     def _interrupt(self) -> None:
         """Ctrl-C that came as a signal: it stops what is under way, else it ends the program."""
         if not self._stop():
-            self._leave(128 + signal.SIGINT)
+            if self._source.interactive and not self._source.prefills and not self._pressed:
+                self._pressed = True  # the terminal sends a signal where a prompt would see a key
+                self.note("press Ctrl+C again to leave")
+                return
+            self._leave(0 if self._pressed else 128 + signal.SIGINT)
 
     def _leave(self, code: int) -> None:
         self._leaving = code
@@ -136,11 +167,13 @@ class PlainChat:
                 await generation
             except LLMError:
                 pass
-        if isinstance(self._source, TerminalSource) and self._leaving:
-            self.session.drafts.note(self.session.conversation_id, self._source.text)
         self.session.drafts.flush()
 
-    async def _greet(self) -> None:
+    def _keep_draft(self) -> None:
+        if typed := self._source.typed():
+            self.session.drafts.note(self.session.conversation_id, typed)
+
+    async def _greet(self, typed: str) -> None:
         try:
             provider, model = await self.session.model_name()
             who = f"{provider}/{model} answers"
@@ -152,7 +185,7 @@ class PlainChat:
         if self.session.conversation_id is not None:
             await self.reload()
         await self.session.refresh_recent()
-        self._default = self.session.drafts.load(self.session.conversation_id)
+        self._default = typed or self.session.drafts.load(self.session.conversation_id)
 
     async def _turn(self) -> None:
         """One line of the person's, and what it leads to."""
@@ -168,6 +201,7 @@ class PlainChat:
     async def _interrupted(self, *, empty: bool) -> None:
         """Ctrl-C at the prompt drops what stands in it; the second one in a row leaves."""
         self.session.editing = None
+        self._pressed = True
         self.note("press Ctrl+C again to leave" if empty else "dropped; press Ctrl+C again to leave")
         try:
             text = await self._source.prompt("")
@@ -178,6 +212,7 @@ class PlainChat:
 
     async def _take(self, text: str) -> None:
         session = self.session
+        self._pressed = False
         session.drafts.forget(session.conversation_id)
         if not text.strip() and not self._attached:
             if session.editing is not None:
@@ -234,7 +269,7 @@ class PlainChat:
         place = response.metadata.get("message_id") if response is not None else None
         for number, entry in enumerate(entries, 1):
             if entry.id == place:
-                self.note(reader_line(number, entry.tokens, entry.cost, entry.latency))
+                self.note(took(number, entry.tokens, entry.cost, entry.latency))
 
     async def _shell(self, command: str) -> None:
         task = asyncio.ensure_future(run_shell(command, lambda text: self._out.put(sanitize(text))))
@@ -305,14 +340,7 @@ class PlainChat:
         if first and not same:
             self.note(f"{first} earlier messages; /tree show lists them")
         for number, entry in enumerate(shown[first:], first + 1):
-            who = "you" if entry.kind == "user" else f"{entry.provider}/{entry.model}" if entry.model else entry.kind
-            marks = [f"version {entry.place} of {entry.siblings}"] if entry.siblings > 1 else []
-            marks += ["pinned"] if entry.pinned else []
-            marks += [entry.status] if entry.status not in ("complete", "") else []
-            marks += [f"with {one_line(one.name)}" for one in entry.attached]
-            told = f" ({', '.join(marks)})" if marks else ""
-            body = sanitize(entry.text) + "\n" if entry.kind == "user" else spoken(entry.text, raw=self._raw)
-            self._out.put(f"{number}. {one_line(who)}{told}:\n{body}\n")
+            self._out.put(told(number, entry, raw=self._raw))
         self._default = self.session.drafts.load(self.session.conversation_id)
 
     def start(self, generation: Generation) -> None:
@@ -338,7 +366,7 @@ class PlainChat:
                 elif outcome is not None:
                     response = outcome.response
                     latency = await waiting[number - 1]
-                    self.note(reader_line(number, response.usage.output_tokens, response.cost, latency))
+                    self.note(took(number, response.usage.output_tokens, response.cost, latency))
         self._stopper = None
         self._source.keep_typed(send=False)
         return await self.choose("Which answer goes on", [Option(one.name) for one in comparison.contenders])
@@ -348,7 +376,7 @@ class PlainChat:
         if not attachments:
             self._default = text
         self._attached += [path for path in attachments if path not in self._attached]
-        if text and not self._source.interactive:
+        if text and not self._source.prefills:
             self.note(f"the question was: {text}")
 
     def copy(self, text: str) -> str:
@@ -368,13 +396,6 @@ class PlainChat:
         self._leaving = 0
 
 
-def reader_line(number: int, tokens: int, cost: float | None, latency: float | None) -> str:
-    """What an answer took, in a line."""
-    price = "unpriced" if cost is None else f"${cost:.4f}" if cost else "free"
-    took = f", {latency:.1f} s" if latency is not None else ""
-    return f"{number}: {tokens:,} tokens, {price}{took}"
-
-
 async def _ended(generation: Generation) -> float | None:
     latency: float | None = None
     async for event in generation.events():
@@ -382,9 +403,4 @@ async def _ended(generation: Generation) -> float | None:
     return latency
 
 
-def is_dumb() -> bool:
-    """Whether the terminal cannot move its cursor, so that this is the only mode that works."""
-    return os.environ.get("TERM", "dumb") in ("", "dumb") or not sys.stdout.isatty()
-
-
-__all__ = ["LineSource", "PlainChat", "is_dumb", "run"]
+__all__ = ["PlainChat", "run"]
