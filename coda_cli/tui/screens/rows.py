@@ -17,6 +17,8 @@ from textual.strip import Strip
 from coda_cli.tui.screens.runs import STYLES, Row, Run, cells, cut
 
 _GAP: Final = 2
+_RIGHT: Final = 0.6
+"""The part of a row that its right side may take."""
 _MARK: Final = "▌"
 _TEXTS: Final = 2
 """Columns before a row's text: the cursor's mark, which shows without colours too, and a blank."""
@@ -243,7 +245,10 @@ class RowList(ScrollView, can_focus=True):
 
     def _strip(self, left: Sequence[Run], right: Sequence[Run], width: int, *, under: bool) -> Strip:
         room = max(0, width - _TEXTS - 1)
-        tail = cut(right, max(0, room // 2))
+        tail = list(right)
+        while len(tail) > 1 and cells(tail) > room * _RIGHT:
+            tail.pop(0)  # what stands further left is less to the point
+        tail = cut(tail, int(room * _RIGHT))
         head = cut(left, room - cells(tail) - (_GAP if tail else 0))
         gap = max(0, room - cells(head) - cells(tail))
         runs: list[Run] = [(f"{_MARK if under else ' '} ", ""), *head, (" " * gap, ""), *tail, (" ", "")]

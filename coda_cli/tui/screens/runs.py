@@ -79,41 +79,8 @@ def lit(text: str, places: Sequence[int], name: str = "", hit: str = "match") ->
     return out
 
 
-def ago(when: float, now: float) -> str:
-    """How long ago, in few letters."""
-    seconds = now - when
-    if seconds < 60:
-        return "now" if seconds > -60 else "ahead"
-    steps = ((3600, 60, "m"), (86400, 3600, "h"), (30 * 86400, 86400, "d"), (365 * 86400, 30 * 86400, "mo"))
-    for below, unit, name in steps:
-        if seconds < below:
-            return f"{seconds // unit:.0f}{name} ago"
-    return f"{min(seconds // (365 * 86400), 99):.0f}y ago"
-
-
 def clock(when: float) -> str:
     """A time of the day with its date, in the local time zone; "" for none."""
     if not 0 < when < 2.5e11:
         return ""
     return datetime.fromtimestamp(when).astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def money(cost: float | None) -> str:
-    """A price in USD; "unpriced" where none is known."""
-    if cost is None:
-        return "unpriced"
-    return f"${cost:.2f}" if cost >= 1 or cost == 0 else f"${cost:.4f}"
-
-
-def count(number: int, what: str) -> str:
-    """`1 message`, `2,000 messages`."""
-    return f"{number:,} {what}s" if number != 1 else f"1 {what}"
-
-
-def short(number: int) -> str:
-    """`950`, `12k`, `1.1M`."""
-    if number < 1000:
-        return str(number)
-    if number < 999_500:
-        return f"{number / 1000:.0f}k" if number >= 10_000 else f"{number / 1000:.1f}k".replace(".0k", "k")
-    return f"{number / 1e6:.1f}M".replace(".0M", "M")

@@ -15,7 +15,10 @@ from textual.content import Content
 from textual.events import Click
 from textual.screen import ModalScreen
 from textual.widget import Widget
+from textual.widgets import Static
 
+from coda_cli.engine.core.errors import CodaError
+from coda_cli.engine.rendering.sanitize import sanitize
 from coda_cli.tui.screens.hints import Hint, Hints
 from coda_cli.tui.screens.runs import one_line
 
@@ -35,6 +38,9 @@ class Sheet(ModalScreen[R], Generic[R]):
         &.-low > .sheet, &.-narrow > .sheet { width: 100%; max-width: 100%; height: 100%; }
         &.-small > .sheet { width: auto; min-width: 36; max-width: 76; height: auto; max-height: 90%; }
         &.-small.-narrow > .sheet { width: 100%; max-width: 100%; }
+        .told { display: none; height: auto; max-height: 3; padding: 0 1; color: $text-success; }
+        .told.-shown { display: block; }
+        .told.-bad { color: $text-error; }
         Input {
             border: none; height: 1; padding: 0 1; background: $surface; margin: 0;
             &:focus { border: none; background-tint: $foreground 0%; }
@@ -55,6 +61,7 @@ class Sheet(ModalScreen[R], Generic[R]):
         """The frame."""
         with Vertical(classes="sheet") as frame:
             yield from self.compose_sheet()
+            yield Static(classes="told", markup=False)
             yield Hints()
         frame.border_title = Content(f" {self._title} ")
         self.set_class(self.SMALL, "-small")
@@ -81,16 +88,29 @@ class Sheet(ModalScreen[R], Generic[R]):
         """A quiet text in the lower edge of the frame."""
         self.frame.border_subtitle = Content(f" {one_line(text)} ") if text else None
 
+    def tell(self, text: str, *, bad: bool = False) -> None:
+        """A line above the keys: what was done, or why not; "" takes it away."""
+        told = self.query_one(".told", Static)
+        told.update(Content(sanitize(text)))
+        told.set_class(bool(text), "-shown")
+        told.set_class(bad, "-bad")
+
+    def fail(self, error: CodaError) -> None:
+        """An error with its next step."""
+        self.tell(f"{error.message}\nhint: {error.hint}" if error.hint else error.message, bad=True)
+
     # ---- keys -------------------------------------------------------------------------------------------------------
 
     def hints(self) -> Iterable[Hint]:
         """The keys to show: the screen's own bindings as they are now, remapped ones with their new keys."""
-        seen: set[str] = set()
+        order = [binding.action for binding in type(self).BINDINGS if isinstance(binding, Binding)]
+        found: dict[str, Hint] = {}
         for key, (node, binding, enabled, _) in self.active_bindings.items():
-            if node is self and binding.show and enabled and binding.action not in seen:
-                seen.add(binding.action)
+            if node is self and binding.show and enabled and binding.action not in found:
                 shown = binding.key_display or self.app.get_key_display(binding.with_key(key))
-                yield Hint(shown, binding.description, binding.action)
+                found[binding.action] = Hint(shown, binding.description, binding.action)
+        for action in sorted(found, key=lambda action: order.index(action) if action in order else len(order)):
+            yield found[action]
 
     def show_hints(self) -> None:
         """Show the keys as they are now."""

@@ -182,6 +182,13 @@ class TextView(ScrollView):
         if not self.scroll_y <= row < self.scroll_y + max(1, self.size.height):
             self.scroll_to(y=max(0, row - self.size.height // 2), animate=False)
 
+    def reveal(self, style: str) -> None:
+        """Scroll to the first line that has a run of *style*."""
+        for number, line in enumerate(self._lines):
+            if any(name == style for _, name in line) and number < len(self._first):
+                self.scroll_to(y=max(0, self._first[number] - self.size.height // 3), animate=False)
+                return
+
     def clear_find(self) -> None:
         """Nothing is lit any more."""
         self._hits, self._at, self._by_line = [], -1, {}
