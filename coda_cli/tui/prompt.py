@@ -5,45 +5,36 @@ Pastes, the history, the list of completions and the parser of the terminal's in
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import ClassVar, Final
 
-from rich.text import Text
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.events import Blur, Key, Paste
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import TextArea
-from textual.widgets.text_area import Edit, EditResult, Location, Selection
+from textual.widgets.text_area import EditResult, Selection
 
 from coda_cli.chat.completion import Completer, Completion
-from coda_cli.engine.rendering.sanitize import sanitize
+from coda_cli.tui.prompt_area import BlockArea
 from coda_cli.tui.prompt_history import History, Walk
 from coda_cli.tui.prompt_offers import Offers
-from coda_cli.tui.prompt_paste import Blocks, PasteGuard, clean, is_big
+from coda_cli.tui.prompt_paste import PasteGuard, clean, is_big
 
 MAX_ROWS: Final = 10
 _EDITABLE: Final = 100_000
 """More characters than this stay a block, whoever puts them in: a text area gets slow."""
-_REFERENCE: Final = re.compile(r'(?<!\S)@(?:"[^"]*"?|[^\s"]+)')
-_COMMAND: Final = re.compile(r"/[^\s/]*(?=\s|$)")
 
 
-class Prompt(TextArea):
+class Prompt(BlockArea):
     """Where a question is written. `text` has tokens in place of big pastes: `expanded` is what they stand for."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"prompt--paste", "prompt--reference", "prompt--command"}
     DEFAULT_CSS = """
     Prompt {
         height: 1; padding: 0 1; border: none; background: $surface;
         scrollbar-size: 0 0; overflow-x: hidden;
         &:focus { border: none; }
-        & > .prompt--paste { color: $text-muted; background: $panel; text-style: italic; }
-        & > .prompt--reference { color: $text-accent; }
-        & > .prompt--command { color: $text-accent; text-style: bold; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -56,13 +47,6 @@ class Prompt(TextArea):
         Binding("ctrl+o", "expand_paste", "Unfold the paste at the cursor", show=False, id="prompt.expand_paste"),
         Binding("ctrl+z,super+z", "undo", "Undo", show=False, id="prompt.undo"),
         Binding("ctrl+y,ctrl+shift+z,super+y", "redo", "Redo", show=False, id="prompt.redo"),
-        Binding("ctrl+a", "line_start", "Start of the line", show=False),
-        Binding("ctrl+e", "line_end", "End of the line", show=False),
-        Binding("ctrl+u,super+backspace", "delete_to_start_of_line", "Delete to the line's start", show=False),
-        Binding("ctrl+w", "delete_to_blank", "Delete back to a blank", show=False),
-        Binding("alt+b,alt+left,ctrl+left", "cursor_word_left", "A word back", show=False),
-        Binding("alt+f,alt+right,ctrl+right", "cursor_word_right", "A word on", show=False),
-        Binding("alt+d,alt+delete,ctrl+delete", "delete_word_right", "Delete the next word", show=False),
     ]
 
     class Submitted(Message):
@@ -110,16 +94,13 @@ class Prompt(TextArea):
         classes: str | None = None,
     ) -> None:
         """`runs` says whether a text is a whole slash command; `keys` is action -> keys, as in `{"send": "ctrl+s"}`."""
-        self._pastes = Blocks()
         self._guard = PasteGuard()
         self._walk = Walk(history) if history is not None else None
         self._offers = Offers(self, completer, history, runs)
         self._quiet = False
         self._own_keys = dict(keys or {})
         self._max_rows = max_rows
-        super().__init__(placeholder=placeholder, id=id, classes=classes, highlight_cursor_line=False)
-        self.cursor_blink = False
-        self.match_cursor_bracket = False
+        super().__init__(placeholder=placeholder, id=id, classes=classes)
 
     def on_mount(self) -> None:
         """Take the person's keys, and follow the layout."""
@@ -135,23 +116,9 @@ class Prompt(TextArea):
     # --- what others ask for
 
     @property
-    def expanded(self) -> str:
-        """The whole text, blocks in full."""
-        return self._pastes.expand(self.text)
-
-    @property
-    def is_blank(self) -> bool:
-        """Whether there is nothing to send."""
-        return not self.text.strip()
-
-    @property
     def list_is_open(self) -> bool:
         """Whether a list is shown above the prompt."""
         return self._offers.is_open
-
-    def text_for_draft(self) -> str:
-        """The text as one string, blocks marked, for `restore`."""
-        return self._pastes.draft(self.text)
 
     def restore(self, draft: str) -> None:
         """Put a draft in place of the text. Undo brings the old text back."""
@@ -176,35 +143,6 @@ class Prompt(TextArea):
             with self._quietly():
                 self._insert(self._pastes.add(text) if is_big(text) else self._pastes.harmless(text))
 
-    # --- text
-
-    @property
-    def selected_text(self) -> str:
-        """The selected text, blocks in full."""
-        return self._pastes.expand(super().selected_text)
-
-    def text_and_cursor(self) -> tuple[str, int]:
-        """The text with its tokens, and before which of its characters the cursor is."""
-        return self.text, self._index(self.cursor_location)
-
-    def put_between(self, start: int, end: int, text: str) -> None:
-        """Put *text* in place of the characters from *start* to *end*, and the cursor behind it."""
-        self.replace(clean(text), self._location(start), self._location(end), maintain_selection_offset=False)
-
-    def _index(self, location: Location) -> int:
-        row, column = location
-        return sum(len(line) + 1 for line in self.document.lines[:row]) + column
-
-    def _location(self, index: int) -> Location:
-        for row, line in enumerate(self.document.lines):
-            if index <= len(line):
-                return row, max(index, 0)
-            index -= len(line) + 1
-        return self.document.end
-
-    def _insert(self, text: str) -> None:
-        self.replace(text, *self.selection, maintain_selection_offset=False)
-
     def _replace_all(self, text: str) -> None:
         with self._quietly():
             self.replace(text, self.document.start, self.document.end, maintain_selection_offset=False)
@@ -218,46 +156,6 @@ class Prompt(TextArea):
             yield
         finally:
             self._quiet = False
-
-    def edit(self, edit: Edit) -> EditResult:
-        """Do an edit; one that reaches into a block takes all of it."""
-        if self._pastes:
-            top, bottom = self._widened(edit.top, edit.bottom)
-            edit = Edit(edit.text, top, bottom, edit.maintain_selection_offset)
-        self.history.checkpoint() if len(edit.text) > 1 else None
-        return super().edit(edit)
-
-    def _widened(self, top: Location, bottom: Location) -> tuple[Location, Location]:
-        """The range with every block whole that it reaches into; a place inside of one moves behind it."""
-        lines = self.document
-        if top == bottom:
-            if inside := self._pastes.around(lines[top[0]], top[1]):
-                top = bottom = (top[0], inside[1])
-            return top, bottom
-        if inside := self._pastes.around(lines[top[0]], top[1]):
-            top = (top[0], inside[0])
-        if bottom[0] < lines.line_count and (inside := self._pastes.around(lines[bottom[0]], bottom[1])):
-            bottom = (bottom[0], inside[1])
-        return top, bottom
-
-    def validate_selection(self, selection: Selection) -> Selection:
-        """The cursor is never inside of a block: it jumps over it."""
-        if not self._pastes:
-            return selection
-        old = self.selection
-        return Selection(self._outside(old.start, selection.start), self._outside(old.end, selection.end))
-
-    def _outside(self, old: Location, new: Location) -> Location:
-        row, column = new
-        inside = self._pastes.around(self.document[row], column)
-        if inside is None:
-            return new
-        start, end = inside
-        if old[0] == row and old[1] <= start:
-            return row, end
-        if old[0] == row and old[1] >= end:
-            return row, start
-        return row, start if column - start < end - column else end
 
     def update_suggestion(self) -> None:
         """Textual's hook after every change of the text: follow it."""
@@ -289,20 +187,6 @@ class Prompt(TextArea):
         self.post_message(self.CompletionsChanged(self._offers.completions, self._offers.searching))
 
     # --- what is seen
-
-    def get_line(self, line_index: int) -> Text:
-        """A line as it is drawn: no control character, blocks and references marked."""
-        line = self.document.get_line(line_index)
-        drawn = Text(sanitize(line), end="", no_wrap=True)
-        if line_index == 0 and (command := _COMMAND.match(line)):
-            drawn.stylize(self.get_component_rich_style("prompt--command", partial=True), *command.span())
-        if "@" in line:
-            style = self.get_component_rich_style("prompt--reference", partial=True)
-            for reference in _REFERENCE.finditer(line):
-                drawn.stylize(style, *reference.span())
-        for span in self._pastes.spans(line):
-            drawn.stylize(self.get_component_rich_style("prompt--paste", partial=True), *span)
-        return drawn
 
     def _fit_rows(self) -> None:
         """As high as the text is, within bounds; the screen is laid out again only when that changes."""
@@ -417,7 +301,7 @@ class Prompt(TextArea):
         beside = self._pastes.beside(self.document[row], column)
         if beside is None:
             raise SkipAction
-        text = self._pastes.text(self.document[row][slice(*beside)])
+        text = self._pastes.harmless(self._pastes.text(self.document[row][slice(*beside)]))
         if len(text) > _EDITABLE:
             self.app.bell()
             return
@@ -451,45 +335,3 @@ class Prompt(TextArea):
         self.restore(entry)
         if self._walk is not None:
             self._walk.shown(self.text_for_draft())
-
-    def action_delete_right(self) -> None:
-        """Delete the next character; in an empty prompt the key is the app's (Ctrl+D leaves)."""
-        if not self.text:
-            raise SkipAction
-        super().action_delete_right()
-
-    def action_line_start(self) -> None:
-        """The start of the line, however it is wrapped."""
-        self.move_cursor((self.cursor_location[0], 0))
-
-    def action_line_end(self) -> None:
-        """The end of the line, however it is wrapped."""
-        row = self.cursor_location[0]
-        self.move_cursor((row, len(self.document[row])))
-
-    def action_delete_to_start_of_line(self) -> None:
-        """Delete to the start of the line; there, join it to the line before."""
-        row, column = self.cursor_location
-        self.delete((row, 0) if column else self.get_cursor_left_location(), (row, column))
-
-    def action_delete_to_end_of_line(self) -> None:
-        """Delete to the end of the line, however it is wrapped."""
-        row, column = self.cursor_location
-        self.delete((row, column), (row, len(self.document[row])))
-
-    def action_delete_to_blank(self) -> None:
-        """Delete back to the blank before, as a shell does."""
-        row, column = self.cursor_location
-        if column == 0 or not self.selection.is_empty:
-            self.action_delete_left()
-            return
-        before = self.document[row][:column].rstrip(" \t")
-        start = max(before.rfind(" "), before.rfind("\t")) + 1
-        self.delete((row, start), (row, column))
-
-    def action_cut(self) -> None:
-        """Cut what is selected, blocks in full."""
-        if self.selection.is_empty:
-            raise SkipAction
-        self.app.copy_to_clipboard(self.selected_text)
-        self.delete(*self.selection, maintain_selection_offset=False)
