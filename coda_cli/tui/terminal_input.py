@@ -19,6 +19,8 @@ from textual.message import Message
 _START: Final = "\x1b[200~"
 _END: Final = "\x1b[201~"
 _OTHER_KEYS: Final = re.compile("\x1b\\[27;(\\d+);(\\d+)~")
+# Answers to the questions of `background`, which a slow line brings after the wait for them: colour, device.
+_ANSWERS: Final = re.compile("\x1b\\]11;[^\x07\x1b]{0,64}(?:\x07|\x1b\\\\)|\x1b\\[\\?[\\d;]{0,64}c")
 _DRIVERS: Final = ("linux_driver", "linux_inline_driver", "win32", "web_driver")
 
 
@@ -91,7 +93,10 @@ class InputParser(XTermParser):
         if data[0] == "\r" and self._before == "\x1b":
             data = "[13;3u" + data[1:]
         if "\x1b" in data:
+            data = _ANSWERS.sub("", data)
             data = _OTHER_KEYS.sub("\x1b[\\2;\\1u", data).replace("\x1b\r", "\x1b[13;3u")
+        if not data:  # nothing else was in it, and to the parser "" is the end of all input
+            return
         joined = self._before + data
         self._before = next((tail for tail in ("\x1b[", "\x1b") if joined.endswith(tail)), "")
         for message in super().feed(data):

@@ -129,6 +129,13 @@ def test_the_other_way_to_tell_of_modifiers_is_understood() -> None:
     assert seen(list(InputParser().feed("\x1b[27;2;13~\x1b[27;3;13~a"))) == ["shift+enter", "alt+enter", "a"]
 
 
+def test_late_answers_of_the_terminal_are_no_keys_and_end_nothing() -> None:
+    parser = InputParser()
+    assert seen(list(parser.feed("\x1b]11;rgb:0000/0000/0000\x1b\\"))) == []
+    assert seen(list(parser.feed("a\x1b]11;rgb:ffff/ffff/ffff\x07b\x1b[?62;22c"))) == ["a", "b"]
+    assert seen(list(parser.feed("c"))) == ["c"]
+
+
 def test_a_lone_escape_is_a_key_after_a_moment() -> None:
     parser = InputParser()
     messages = list(parser.feed("\x1b"))
