@@ -38,7 +38,7 @@ def run_editor(file: Path) -> None:
         reason = exc.strerror if isinstance(exc, OSError) else None
         raise UsageError(f"cannot start the editor {command[0]}: {reason or exc}", hint=HINT) from exc
     if status != 0:
-        raise UsageError(f"the editor {command[0]} ended with status {status}", hint="what was written in it is left")
+        raise UsageError(f"the editor {command[0]} ended with status {status}", hint=f"the file is {file}")
 
 
 def edit(text: str) -> str:

@@ -58,22 +58,27 @@ async def run_shell(command: str, show: Callable[[str], None] | None = None) -> 
     if not command.strip() or "\0" in command:
         raise UsageError("there is no command behind the !", hint="for example: !git status")
     shell = os.environ.get("SHELL") or "/bin/sh"
+    # A pipe of our own: asyncio's would keep us until the last process in the background has closed it.
+    reading, writing = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
             shell,
             "-c",
             command,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            stdout=writing,
+            stderr=writing,
             start_new_session=True,  # a group of its own, to be stopped as a whole
         )
     except OSError as exc:
+        os.close(reading)
         raise UsageError(f"can't start {shell}: {exc.strerror or exc}", hint="check SHELL") from exc
+    finally:
+        os.close(writing)
     output = _Output(show)
     stopped = False
     try:
-        await _finish(process, output)
+        await _finish(process, reading, output)
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None:
@@ -85,15 +90,19 @@ async def run_shell(command: str, show: Callable[[str], None] | None = None) -> 
     return ShellResult(command, text, code, left_out, stopped)
 
 
-async def _finish(process: asyncio.subprocess.Process, output: _Output) -> None:
+async def _finish(process: asyncio.subprocess.Process, fd: int, output: _Output) -> None:
     """Read until the command has ended; what it left in the background does not keep us."""
-    assert process.stdout is not None, "it was asked for"  # noqa: S101 - a pipe was asked for above
-    reading = asyncio.ensure_future(_read(process.stdout, output))
+    stream = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(fd, "rb", buffering=0)
+    )
+    reading = asyncio.ensure_future(_read(stream, output))
     try:
         await process.wait()
         await asyncio.wait([reading], timeout=_GRACE)
     finally:
         reading.cancel()
+        transport.close()
         await asyncio.gather(reading, return_exceptions=True)
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -13,6 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from coda_cli import paths
+from coda_cli.chat.editor import run_editor
 from coda_cli.cli.output import EXIT_INTERRUPTED, fail, put, put_json, say, warn
 from coda_cli.engine.core.errors import CodaError, ConfigError, UsageError
 from coda_cli.settings import edit as edits, secrets
@@ -90,7 +88,7 @@ def edit() -> None:
     try:
         if read_text(file) is None:
             write_text(file, example_text())
-        open_editor(file)
+        run_editor(file)
         check_text(read_text(file) or "", file)
     except CodaError as error:
         fail(error)
@@ -104,26 +102,6 @@ def example_text() -> str:
         if text := read_text(folder / "coda.toml.example"):
             return text
     return "# Coda's settings. `coda config show --origin` lists every value; everything is optional.\n"
-
-
-def open_editor(file: Path) -> None:
-    """Open *file* in the person's editor and wait. Raises UsageError if there is none or it fails."""
-    wanted = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
-    hint = "set EDITOR to your editor's command, as in EDITOR=nano"
-    try:
-        command = shlex.split(wanted)
-    except ValueError as exc:
-        raise UsageError(f"EDITOR is not a command: {exc}", hint=hint) from exc
-    if not command:
-        command = [name for name in ("nano", "vim", "vi") if shutil.which(name)][:1]
-    if not command:
-        raise UsageError("there is no editor to open", hint=hint)
-    try:
-        status = subprocess.run([*command, str(file)], check=False).returncode
-    except OSError as exc:
-        raise UsageError(f"cannot start the editor {command[0]}: {exc.strerror or exc}", hint=hint) from exc
-    if status != 0:
-        raise UsageError(f"the editor {command[0]} ended with status {status}", hint=f"the file is {file}")
 
 
 @app.command(epilog="Example: coda config check ./coda.toml")

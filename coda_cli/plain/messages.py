@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coda_cli.chat.entries import Entry
+from coda_cli.chat.entry import Entry
 from coda_cli.engine.rendering.sanitize import sanitize
 from coda_cli.plain.lines import one_line, spoken
 
