@@ -99,17 +99,14 @@ def _plain(started: Started, opening: Opening | None) -> int:
     making = _Making(started)
     session = making()
 
-    async def chat() -> int:
-        try:
-            return await front(
-                session,
-                first=opening.first if opening is not None else None,
-                media=opening.media if opening is not None else (),
-                typed=opening.typed if opening is not None else "",
-                pick=started.pick,
-            )
-        finally:
-            await session.manager.aclose()
+    def chat() -> Coroutine[Any, Any, int]:
+        return front(
+            session,
+            first=opening.first if opening is not None else None,
+            media=opening.media if opening is not None else (),
+            typed=opening.typed if opening is not None else "",
+            pick=started.pick,
+        )
 
     return _to_its_end(making, chat)
 
@@ -161,12 +158,13 @@ def _theme(started: Started, settings: Glance) -> tuple[ChatTheme, list[str], st
 
 def _to_its_end(making: _Making, chat: Callable[[], Coroutine[Any, Any, int]]) -> int:
     """Run *chat*. However it ends, the terminal is as before and a person knows where the chat is."""
+    from coda_cli.cli.chat_end import kept
     from coda_cli.cli.loop import run_async
 
     terminal = Terminal()
     ended = False
     try:
-        code = run_async(chat())
+        code = run_async(kept(chat, lambda: making.session, terminal))
         ended = True
     finally:
         terminal.restore()

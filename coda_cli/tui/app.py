@@ -6,6 +6,7 @@ The session is made after the first paint, in a thread: the screen is there befo
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -93,7 +94,8 @@ class CodaApp(App[int]):
     ]
 
     def __init__(self, make: Callable[[], ChatSession], start: Start) -> None:
-        super().__init__()
+        # With NO_COLOR Textual turns colours into greys, the terminal's own into black on black. This takes them out.
+        super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
         self._make = make
         self._start = start
         self._styles = _styles(start.theme)

@@ -11,9 +11,11 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import given, strategies as st
+from textual.events import Key
 
 from coda_cli.tui import background
 from coda_cli.tui.background import QUESTION, Background, Query, from_environment, may_ask, parse_colour
+from coda_cli.tui.terminal_input import InputParser
 
 DARK = b"\x1b]11;rgb:1e1e/1e1e/2e2e\x1b\\"
 LIGHT = b"\x1b]11;rgb:fd/f6/e3\x07"
@@ -215,3 +217,18 @@ def test_colorfgbg_is_read(value: str, dark: bool | None) -> None:
 )  # fmt: skip
 def test_colours_of_every_width_are_read(colour: bytes, dark: bool) -> None:
     assert parse_colour(colour) is dark
+
+
+LATE = (DARK + DEVICE, LIGHT + DEVICE, DEVICE, DARK)
+
+
+@pytest.mark.parametrize("answer", LATE)
+def test_an_answer_that_comes_when_the_screen_is_up_is_no_key(answer: bytes) -> None:
+    parser = InputParser()
+    keys = [message.key for message in parser.feed(f"a{answer.decode()}b") if isinstance(message, Key)]
+    assert keys == ["a", "b"]
+
+
+def test_what_the_screen_asks_itself_is_still_answered() -> None:
+    messages = list(InputParser().feed("\x1b[?2026;2$y"))
+    assert [type(message).__name__ for message in messages] == ["TerminalSupportsSynchronizedOutput"]
