@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import typer
 
-from coda_cli.cli.config import open_editor
+from coda_cli.chat.editor import run_editor
 from coda_cli.cli.output import fail, put, put_json, say, warn
 from coda_cli.engine.core.errors import CodaError, ConfigError
 from coda_cli.settings import templates
@@ -78,7 +78,7 @@ def edit(
         file = templates.template_file(name)
         if read_text(file) is None:
             write_text(file, templates.STARTER.format(name=name))
-        open_editor(file)
+        run_editor(file)
         text = read_text(file)
         if text is None:
             raise ConfigError(f"{file} is gone", hint="the editor did not save it", file=str(file))
