@@ -56,6 +56,8 @@ def glance(environ: Mapping[str, str] = os.environ) -> Glance | None:
         return None
     table = parse_toml(text, path) if text is not None else {}
     given: dict[str, Any] = {one.name: table[one.name] for one in fields(Glance) if one.name in table}
+    if "keys" in given:
+        given["keys"] = flat_keys(given["keys"])
     for variable, value in environ.items():
         name = variable.removeprefix("CODA_").lower()
         if not variable.startswith("CODA_") or not value.strip():
@@ -67,6 +69,20 @@ def glance(environ: Mapping[str, str] = os.environ) -> Glance | None:
         elif name in (*_TEXTS, "bell"):
             given[name] = value.strip()
     return Glance(**given) if all(_right(name, value) for name, value in given.items()) else None
+
+
+def flat_keys(table: object) -> object:
+    """The table `keys` with `chats.open` for what stands in a table of its own (`chats.open = "f2"` is one in TOML)."""
+    if not isinstance(table, dict):
+        return table
+    flat: dict[object, object] = {}
+    for name, value in table.items():
+        inner = flat_keys(value) if isinstance(name, str) else value
+        if isinstance(inner, dict) and inner:
+            flat.update({f"{name}.{more}": key for more, key in inner.items()})
+        else:
+            flat[name] = inner
+    return flat
 
 
 def _right(name: str, value: object) -> bool:

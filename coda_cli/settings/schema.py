@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, fi
 from pydantic_core import PydanticCustomError
 
 from coda_cli.engine.core.config import ConversationConfig, FunctionCallingConfig
-from coda_cli.settings.glance import KEY_NAMES
+from coda_cli.settings.glance import KEY_NAMES, flat_keys
 
 ProviderType = Literal["openai", "anthropic", "ollama", "local", "scripted"]
 PROVIDER_TYPES: Final[tuple[str, ...]] = get_args(ProviderType)
@@ -153,6 +153,11 @@ class Settings(BaseModel):
     keys: dict[str, KeyNames] = Field(default_factory=dict)
     conversation: ConversationSettings = Field(default_factory=ConversationSettings)
     function_calling: FunctionCallingSettings = Field(default_factory=FunctionCallingSettings)
+
+    @field_validator("keys", mode="before")
+    @classmethod
+    def _in_one_table(cls, value: object) -> object:
+        return flat_keys(value)
 
     @field_validator("providers", mode="before")
     @classmethod

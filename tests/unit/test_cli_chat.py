@@ -45,6 +45,16 @@ def test_a_key_may_be_any_that_the_screen_knows(key: str) -> None:
     assert check_text(f"[keys]\nfind = '{key}'", Path("coda.toml")).keys == {"find": key}
 
 
+def test_an_action_with_a_dot_needs_no_quotes() -> None:
+    written = '[keys]\nfind = "f3"\nchats.open = "f4"\n"chats.tag" = "f5"\n[keys.confirm]\nyes = "j"'
+    keys = {"find": "f3", "chats.open": "f4", "chats.tag": "f5", "confirm.yes": "j"}
+    assert check_text(written, Path("coda.toml")).keys == keys
+    configured(written)
+    seen = glance({})
+    assert seen is not None
+    assert seen.keys == keys
+
+
 @pytest.mark.parametrize("key", ["", "ctrl f", "ctrl+", "+x", "ctrl+f,", "strg+x", "\\u001b", "ctrl+f, f3"])
 def test_keys_can_be_remapped_and_a_slip_is_told(key: str) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -85,7 +95,7 @@ def test_a_glance_sees_the_defaults_without_a_file() -> None:
 NAMES = [one.name for one in fields(Glance)]
 VALUES = st.sampled_from(
     [True, False, "nord", "", "off", "notify", "bell", "ring", 0, 1, 20, 2.5, -1.0, {}, {"find": "f3"}, {"find": "f 3"},
-     {"find": 1}, float("inf"), float("nan"), [], "1"]
+     {"find": 1}, {"a": {"b": "f3"}}, {"a": {"b": {}}}, {"a": []}, float("inf"), float("nan"), [], "1"]
 )  # fmt: skip
 
 
