@@ -37,7 +37,7 @@ def markdown(count: int) -> list[str]:
             f"```python\ndef tide_{number}(hour: int) -> float:\n    # metres above the stones\n"
             f'    return {number} * math.sin(hour / 12) if hour else float("nan")\n```\n\n'
             f"> what was said about it\n> on the day\n\n"
-            f"| hour | metres | who |\n|-----:|-------:|-----|\n| {number} | 1.5 | the clerk |\n| 22 | 0.3 | `nobody` |\n\n"
+            f"| hour | metres | who |\n|-----:|-------:|-----|\n| {number} | 1.5 | the clerk |\n| 22 | 0.3 | `x` |\n\n"
         )
         size += len(parts[-1])
     return _tokens("".join(parts)[: TOKEN * count])
