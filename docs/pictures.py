@@ -1,12 +1,16 @@
 """Makes the README's pictures from the real program: `python docs/pictures.py`, in a checkout with the extra `dev`.
 
-Each picture is the installed `coda` in a pseudo-terminal of 80 columns, against a fake server on this machine that
-says what the picture needs. The terminal's screen is read by pyte and drawn as SVG.
+Those of commands are the installed `coda` in a pseudo-terminal of 80 columns, against a fake server on this machine
+that says what the picture needs. The terminal's screen is read by pyte and drawn as SVG. Those of the chat are the
+application itself, driven by Textual's Pilot, with a scripted model.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -17,9 +21,15 @@ from xml.sax.saxutils import escape
 
 import pexpect
 import pyte
+from textual.app import App
+from textual.pilot import Pilot
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from coda_cli.cli.chat_opening import make_session
+from coda_cli.cli.chat_start import Started
+from coda_cli.tui.app import CodaApp, Start
+from coda_cli.tui.themes import load
 from tests.servers.errors import error_reply
 from tests.servers.script import Used, say
 from tests.servers.threaded import ThreadedServer, dead_port
@@ -115,9 +125,109 @@ def shoot(
     print(f"{name}.svg")
 
 
+# ---- the chat --------------------------------------------------------------------------------------------------------
+
+CHATS = (
+    ("A name for the boat", "we need a name for a small red boat", "**Pimpernel**: small, red, hard to catch."),
+    (
+        "Sourdough at altitude",
+        "does dough rise faster in the mountains?",
+        "It does: less pressure, bigger bubbles.",
+    ),
+    ("Rust lifetimes", "explain 'a to me like I'm five", "`'a` is a promise of how long something stays."),
+    ("Trip to Lisbon", "three days in Lisbon, no museums", "Day 1: **Alfama**, on foot, before ten."),
+)
+QUESTION = "Which lock do I take for a pool of ten connections? With asyncio."
+REPLY = """\
+A **semaphore**: it lets ten in and keeps the eleventh waiting.
+
+```python
+class Pool:
+    def __init__(self, size: int = 10) -> None:
+        self._slots = asyncio.Semaphore(size)
+
+    async def fetch(self, url: str) -> bytes:
+        async with self._slots:          # at most `size` at a time
+            return await self._client.get(url)
+```
+
+| | Lets in | Good for |
+|:--|--:|:--|
+| `Lock` | 1 | one writer |
+| `Semaphore(n)` | n | a pool |
+| `Condition` | 1 | "wake me when it is ready" |
+
+> Never hold one across an `await` that can hang: give it a timeout.
+"""
+
+
+def picture(app: App[int], title: str) -> str:
+    """The application's screen as SVG, which loads nothing from anywhere."""
+    svg = re.sub(r"@font-face \{.*?\}", "", app.export_screenshot(title=title), flags=re.DOTALL)
+    svg = svg.replace("<svg ", '<svg xml:space="preserve" ', 1)
+    return svg.replace("Fira Code", "DejaVu Sans Mono, Menlo, Consolas")
+
+
+def home_of_the_chat(home: str, replies: Sequence[str]) -> None:
+    """Make *home* one whose model says *replies*, the answers of `CHATS` before them."""
+    os.environ.update(CODA_HOME=home, OLLAMA_HOST=f"127.0.0.1:{dead_port()}", TERM="xterm-256color")
+    os.environ.pop("NO_COLOR", None)
+    said = json.dumps([*(answer for _, _, answer in CHATS), *replies])
+    config = Path(home, "config", "coda.toml")
+    config.parent.mkdir(parents=True)
+    config.write_text(
+        'default_provider = "lab"\n[providers.lab]\ntype = "scripted"\nmodel = "qwen3-32b"\n'
+        f"extra_params = {{ replies = {said} }}\n"
+    )
+
+
+async def drawn_chat(*, theme: str, size: tuple[int, int], keys: Sequence[str] = ()) -> str:
+    """The chat in which `QUESTION` was asked, after *keys* were pressed, as SVG."""
+    session = make_session(Started())
+    for title, question, _ in CHATS:
+        await session.ask(question)
+        await session.conversations.rename(session.conversation_id or "", title)
+        session.begin_new()
+    app = CodaApp(lambda: session, Start(load(theme)))
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot, lambda: app.front is not None)
+        app.prompt.put(QUESTION)
+        await pilot.press("enter")
+        await settled(pilot, lambda: session.generation is not None and not session.busy)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause(0.5)
+        svg = picture(app, "coda")
+        app.exit(0)
+    return svg
+
+
+async def settled(pilot: Pilot[int], ready: Callable[[], bool], *, limit: float = 20.0) -> None:
+    """Let the application go on until *ready*, and until it has drawn that."""
+    ends = time.monotonic() + limit
+    while not ready() and time.monotonic() < ends:
+        await pilot.pause(0.05)
+    await pilot.pause(0.5)
+
+
+def shoot_chat(name: str, *, theme: str, size: tuple[int, int], keys: Sequence[str] = ()) -> None:
+    """Draw the chat in a home of its own, after *keys* were pressed."""
+    with tempfile.TemporaryDirectory() as home:
+        home_of_the_chat(home, [REPLY])
+        (TARGET / f"{name}.svg").write_text(asyncio.run(drawn_chat(theme=theme, size=size, keys=keys)), "utf-8")
+    print(f"{name}.svg")
+
+
+def chats() -> None:
+    """Draw the pictures of the chat."""
+    shoot_chat("chat", theme="coda-dark", size=(96, 34))
+    shoot_chat("chat-light", theme="coda-light", size=(110, 34), keys=["ctrl+b"])
+
+
 def main() -> None:
     """Draw all pictures."""
     TARGET.mkdir(exist_ok=True)
+    chats()
     with tempfile.TemporaryDirectory() as home, ThreadedServer(FakeVendor("openai", answer="")) as server:
         config = Path(home, "config", "coda.toml")
         config.parent.mkdir(parents=True)
