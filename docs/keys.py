@@ -49,7 +49,8 @@ def keys() -> Iterator[str]:
         for binding in bindings:
             if isinstance(binding, Binding) and binding.description:
                 shown = ", ".join(_code(key_name(key.strip())) for key in binding.key.split(","))
-                yield f"| {shown} | {binding.description} | {_code(binding.id.removeprefix('prompt.')) if binding.id else ''} |"
+                action = _code(binding.id.removeprefix("prompt.")) if binding.id else ""
+                yield f"| {shown} | {binding.description} | {action} |"
     yield ""
 
 

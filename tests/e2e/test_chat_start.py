@@ -194,6 +194,38 @@ def test_c_goes_on_with_the_latest_chat(coda: Program, sit: Sit) -> None:
     assert sitting.end() == 0
 
 
+def test_r_begins_with_the_list_of_chats(coda: Program, sit: Sit) -> None:
+    assert coda.run("ask", "about the boat").code == 0
+    assert coda.run("ask", "about the garden").code == 0
+    sitting = sit("chat", "-r")
+    sitting.until(lambda text: "about the boat" in text and "about the garden" in text)
+    sitting.type("boat")
+    sitting.until(lambda text: "about the garden" not in text)
+    sitting.type("\r")
+    sitting.until("The answer is 42.")
+    sitting.type("\x04")
+    assert sitting.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env"), [(["--plain"], {}), ([], {"TERM": "dumb"}), ([], {"CODA_PLAIN": "1"}), (["-n"], {"TERM": ""})]
+)
+def test_a_chat_that_is_plain_draws_nothing(arguments: list[str], env: dict[str, str], sit: Sit) -> None:
+    sitting = sit("chat", *arguments, "hello", env=env)
+    sitting.until(lambda text: "The answer is 42." in text and text.rstrip().endswith("\n>"))
+    sitting.type("\x04")
+    assert sitting.end() == 0
+    assert b"\x1b[?1049h" not in sitting.raw
+    assert QUESTION not in sitting.raw
+
+
+def test_without_a_terminal_each_line_of_stdin_is_a_message(coda: Program) -> None:
+    ran = coda.run("chat", stdin=b"one\ntwo\n", prefix=("setsid",))
+    assert ran.code == 0
+    assert ran.text.count("The answer is 42.") == 2
+    assert [text for role, text, _ in said(coda) if role == "user"] == ["one", "two"]
+
+
 def test_what_is_drawn_goes_to_the_terminal_also_when_stderr_is_a_file(coda: Program, sit: Sit) -> None:
     sitting = sit("chat", shell="exec {coda} 2> errors.txt")
     sitting.until(READY)
