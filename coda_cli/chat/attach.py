@@ -47,9 +47,12 @@ class Prepared:
     names: tuple[str, ...] = ()
 
 
-async def prepare(text: str, attached: Sequence[Path] = ()) -> Prepared:
-    """*text* with what `@path` in it and *attached* name. Raises UsageError for what cannot be read or is too large."""
-    paths = list(dict.fromkeys([*attached, *mentioned(text)]))
+async def prepare(text: str, attached: Sequence[Path] = (), *, typed: str | None = None) -> Prepared:
+    """*text* with what `@path` in it and *attached* name. Raises UsageError for what cannot be read or is too large.
+
+    *typed* is the part of it to look for `@path` in (default: all): nobody means a name that came with a paste.
+    """
+    paths = list(dict.fromkeys([*attached, *mentioned(text if typed is None else typed)]))
     if not paths:
         return Prepared(text)
     return await asyncio.to_thread(_read, text, paths)

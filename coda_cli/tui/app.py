@@ -1,4 +1,4 @@
-"""The chat on the whole screen: composition, keys, and what a key or a click leads to.
+"""The chat on the whole screen: its beginning and its end, and what each key or click leads to.
 
 The session is made after the first paint, in a thread: the screen is there before the engine is loaded.
 """
@@ -6,43 +6,30 @@ The session is made after the first paint, in a thread: the screen is there befo
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import events, on
-from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
 from coda_cli.engine.core.errors import CodaError
-from coda_cli.tui import private
-from coda_cli.tui.latebound import LateCompleter, LateHistory
 from coda_cli.tui.prompt import Prompt
 from coda_cli.tui.screens.find_bar import FindBar
+from coda_cli.tui.shell import Shell
 from coda_cli.tui.sidebar import Sidebar
-from coda_cli.tui.status import Status
-from coda_cli.tui.theme_file import ChatTheme
-from coda_cli.tui.transcript.bar import Bar
-from coda_cli.tui.transcript.messages import Acted, AtEnd, LinkPressed, Selected
-from coda_cli.tui.transcript.styles import Styles
-from coda_cli.tui.transcript.view import Transcript
+from coda_cli.tui.starting import Start, show_download, who_answers
+from coda_cli.tui.transcript.messages import Acted, AtEnd, LinkPressed, NeedOlder, Selected
 
 if TYPE_CHECKING:
     from coda_cli.chat.session import ChatSession
-    from coda_cli.engine.core.messages import MediaPart
-    from coda_cli.tui.flow import Flow
-    from coda_cli.tui.front import TuiFront
+
+__all__ = ["CodaApp", "Start", "actions", "run"]
 
 TWICE: Final = 1.5
 """Seconds within which a second Ctrl+C quits and a second Esc goes back to edit."""
-
 
 PROMPT_ACTIONS: Final = frozenset(
     binding.id.removeprefix("prompt.") for binding in Prompt.BINDINGS if isinstance(binding, Binding) and binding.id
@@ -50,24 +37,8 @@ PROMPT_ACTIONS: Final = frozenset(
 """The prompt's own actions that `[keys]` may give other keys."""
 
 
-@dataclass(frozen=True)
-class Start:
-    """How the chat begins. `first` is asked at once; `pick` opens the list of chats; `notes` are told."""
-
-    theme: ChatTheme
-    first: str | None = None
-    media: Sequence[MediaPart] = ()
-    pick: bool = False
-    sidebar: bool = False
-    keys: Mapping[str, str] = field(default_factory=dict)
-    notes: Sequence[str] = ()
-    typed: str = ""
-    bell: str = "bell"
-    bell_after: float = 20.0
-
-
-class CodaApp(App[int]):
-    """The program's one application. `session` is there once `ready` is set."""
+class CodaApp(Shell):
+    """The program's one application."""
 
     TITLE = "Coda"
     CSS_PATH = "coda.tcss"
@@ -84,7 +55,7 @@ class CodaApp(App[int]):
         Binding("f2", "command('/model')", "Model", id="model"),
         Binding("ctrl+shift+c,super+c", "copy", "Copy", id="copy"),
         Binding("shift+tab,ctrl+up", "focus_transcript", "Messages", id="messages"),
-        Binding("pageup", "page(-1)", "Page up", show=False, priority=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
         Binding("pagedown", "page(1)", "Page down", show=False),
         Binding("ctrl+end", "to_end", "Newest", show=False, id="end"),
         Binding("escape", "escape", "Stop", show=False),
@@ -93,59 +64,22 @@ class CodaApp(App[int]):
         Binding("ctrl+q", "leave", "Quit", show=False),
     ]
 
-    def __init__(self, make: Callable[[], ChatSession], start: Start) -> None:
-        # With NO_COLOR Textual turns colours into greys, the terminal's own into black on black. This takes them out.
-        super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
+    def __init__(self, make: Callable[[], ChatSession], start: Start, *, mouse: bool = True) -> None:
+        super().__init__(start, self._runs)
         self._make = make
-        self._start = start
-        self._styles = _styles(start.theme)
-        self.chat_theme = start.theme
+        self.mouse_taken = mouse
         self.failure: CodaError | None = None
-        self.defect: BaseException | None = None
-        self.transcript = Transcript(styles=self._styles)
-        self.bar = Bar(self._styles)
-        self.status = Status()
-        self.prompt = Prompt(
-            id="prompt",
-            placeholder="Ask anything · / commands · @ files · ! shell",
-            history=LateHistory(lambda: self._session),
-            completer=LateCompleter(lambda: self._front),
-            runs=self._runs,
-            keys={name: keys for name, keys in start.keys.items() if name in PROMPT_ACTIONS},
-        )
-        self.attached: list[Path] = []
-        self._session: ChatSession | None = None
-        self._front: TuiFront | None = None
-        self._flow: Flow | None = None
         self._early: list[Prompt.Submitted] = []
         self._pressed: dict[str, float] = {}
-        self._in_view = True
+        self._going = False
 
     # ---- beginning and end ----------------------------------------------------------------------------------------
 
-    def compose(self) -> ComposeResult:
-        """The sidebar, the transcript with its bar, the prompt, the status line."""
-        yield Sidebar(id="sidebar")
-        with Vertical(id="main"):
-            with Horizontal(id="view"):
-                yield self.transcript
-                yield self.bar
-            yield Static(id="pill", markup=False)
-            yield FindBar(id="find")
-            yield Static(id="queue", markup=False)
-            yield Static(id="attached", markup=False)
-            with Horizontal(id="prompt-row"):
-                yield Static(Content("❯"), id="mark")
-                yield self.prompt
-            yield self.status
-
     def on_mount(self) -> None:
-        """Colours, keys, signals; the rest once the screen has been painted."""
+        """Colours and keys; the rest once the screen has been painted."""
         self.use_theme(self._start.theme)
         self.transcript.attach_bar(self.bar)
-        own = {name: keys for name, keys in self._start.keys.items() if name not in PROMPT_ACTIONS}
-        if own:
-            self.update_keymap(own)
+        self.use_keys(self._start.keys)
         self.prompt.focus()
         if self._start.typed:
             self.prompt.put(self._start.typed)
@@ -153,7 +87,7 @@ class CodaApp(App[int]):
 
     async def _begin(self) -> None:
         try:
-            self._session = await asyncio.to_thread(self._loaded)
+            session = await asyncio.to_thread(self._loaded)
         except CodaError as error:
             self.failure = error
             self.exit(error.exit_code)
@@ -161,22 +95,33 @@ class CodaApp(App[int]):
         from coda_cli.tui.flow import Flow
         from coda_cli.tui.front import TuiFront
 
+        self._session = session
         self._flow = Flow(self)
         self._front = TuiFront(self)
         for note in self._start.notes:
             self.note(note)
-        self.status.tell(incognito=self._session.incognito)
-        await self.open_chat(keep_prompt=bool(self._start.typed))
-        if self._start.sidebar:
-            await self.action_toggle_sidebar()
-        if self._start.pick:
-            self.action_chats()
+        self.status.tell(incognito=session.incognito)
+        await self._first_view()
         if self._start.first is not None or self._start.media:
             self.flow.submit(self._start.first or "", self._start.media)
         early, self._early = self._early, []
         for message in early:
             await self._submitted(message)
-        self.run_worker(self._greet(), exit_on_error=False)
+        self.work(self._greet())
+
+    async def _first_view(self) -> None:
+        try:
+            await self.open_chat(keep_prompt=not self.prompt.is_blank)
+            if self._start.sidebar:
+                await self.action_toggle_sidebar()
+        except CodaError as error:
+            self.flow.fail(error)
+        if self._start.pick:
+            self.action_chats()
+
+    def use_keys(self, keys: Mapping[str, str]) -> None:
+        """Give actions other keys, by their names in `[keys]`; all others have their own."""
+        self.set_keymap({f"prompt.{name}" if name in PROMPT_ACTIONS else name: to for name, to in keys.items()})
 
     def _loaded(self) -> ChatSession:
         session = self._make()
@@ -186,144 +131,28 @@ class CodaApp(App[int]):
         return session
 
     async def _greet(self) -> None:
-        """Say which model answers, once, where it was not chosen by name."""
+        """Say which model answers, and how to change it where nobody chose one."""
         session = self.session
-        choice = None
-        try:
-            if session.spec.provider is None:
-                choice = await session.manager.default_choice()
-            provider, model = await session.model_name()
-        except CodaError as error:
-            self.note(error.message + (f" ({error.hint})" if error.hint else ""))
-            return
+        line = await who_answers(session)
+        if line is not None:
+            self.note(line)
+        await show_download(session, self.status)
+        provider, model = await session.model_name()
         self.status.tell(model=f"{provider}/{model}")
-        if choice is not None and not session.settings.default_provider:
-            self.note(f"{provider}/{model} answers: {choice.why}. /model chooses another, /key takes a key")
         await self.show_gauge()
-
-    @property
-    def session(self) -> ChatSession:
-        """The chat that is open."""
-        if self._session is None:
-            raise CodaError("the chat is still being opened")
-        return self._session
-
-    @property
-    def flow(self) -> Flow:
-        """Its answers."""
-        if self._flow is None:
-            raise CodaError("the chat is still being opened")
-        return self._flow
-
-    @property
-    def front(self) -> TuiFront | None:
-        """What commands see; None until the chat is open."""
-        return self._front
-
-    def now(self) -> float:
-        """Monotonic seconds."""
-        return monotonic()
 
     async def leave(self, code: int = 0) -> None:
         """Stop what is under way, keep the draft, and end."""
+        if self._going:
+            return
+        self._going = True
         if self._flow is not None:
             await self._flow.finish()
         if self._session is not None:
-            self._session.drafts.save(self._session.conversation_id, self.prompt.text_for_draft())
-            self._session.drafts.flush()
-            await self._session.manager.aclose()
+            waiting = self.front.waiting() if self.front is not None else []
+            draft = "\n\n".join(text for text in (*waiting, self.prompt.text_for_draft()) if text.strip())
+            self._session.drafts.save(self._session.conversation_id, draft)
         self.exit(code)
-
-    def _go(self, code: int) -> None:
-        self.run_worker(self.leave(code), exit_on_error=False)
-
-    def _fatal_error(self) -> None:
-        """Textual's way to report a defect prints local variables, so keys too: ours does not."""
-        self.defect = sys.exception()
-        private.leave_after_defect(self)
-
-    # ---- the look -------------------------------------------------------------------------------------------------
-
-    def use_theme(self, theme: ChatTheme) -> None:
-        """Show everything in *theme* from now on."""
-        self.chat_theme = theme
-        self.register_theme(theme.textual())
-        self.theme = theme.name
-        self._styles = _styles(theme)
-        self.transcript.restyle(self._styles)
-        self.bar.set_colours(self._styles)
-
-    def note(self, text: str) -> None:
-        """A quiet line in the transcript."""
-        self.flow.note(text)
-
-    async def open_chat(self, *, at: str | None = None, text: str = "", keep_prompt: bool = False) -> None:
-        """Show the session's chat: its end, or the message *at* with the hits of *text* lit."""
-        session = self.session
-        self.transcript.show(await session.entries(), at=at)
-        if at is not None and text:
-            self.transcript.jump(at, text)
-        if not keep_prompt:
-            self.prompt.restore(session.drafts.load(session.conversation_id))
-        self.show_queue()
-        await self.show_gauge()
-        await self.show_sidebar()
-
-    async def show_gauge(self) -> None:
-        """Tokens and cost in the status line."""
-        session = self.session
-        gauge = await session.gauge()
-        unsaved = session.conversation_id is not None and (
-            session.conversations.unsaved(session.conversation_id) is not None
-        )
-        self.status.tell(
-            tokens=gauge.tokens, window=gauge.window, cost=gauge.cost, unpriced=gauge.unpriced, unsaved=unsaved
-        )
-
-    async def show_sidebar(self) -> None:
-        """The latest chats, if the sidebar is shown."""
-        sidebar = self.query_one(Sidebar)
-        if sidebar.has_class("-shown"):
-            sidebar.show(await self.session.refresh_recent(), self.session.conversation_id)
-
-    def show_queue(self) -> None:
-        """The questions that wait."""
-        waiting = self.session.queue
-        lines = [f"{number}. {' '.join(one.text.split())[:200]}" for number, one in enumerate(waiting[:3], 1)]
-        if waiting:
-            lines.append(f"{len(waiting)} wait for this answer · /queue takes one out")
-        self._set_line("#queue", "\n".join(lines))
-        self.status.tell(queued=len(waiting))
-
-    def show_attached(self) -> None:
-        """The files that go along with the next question."""
-        names = ", ".join(path.name for path in self.attached)
-        self._set_line("#attached", f"attached: {names} · /attach takes them off" if names else "")
-
-    def _set_line(self, name: str, text: str) -> None:
-        from coda_cli.engine.rendering.sanitize import sanitize
-
-        line = self.query_one(name, Static)
-        line.update(Content(sanitize(text)))
-        line.set_class(bool(text), "-shown")
-
-    def answer_ended(self, *, seconds: float) -> None:
-        """A long answer that nobody watched is told by the bell or by the desktop."""
-        self.run_worker(self.show_sidebar(), exit_on_error=False)
-        if self._in_view or seconds < self._start.bell_after or self._start.bell == "off":
-            return
-        if self._start.bell == "notify":
-            private.write_raw(self, "\x1b]9;Coda: the answer is there\x07")
-        else:
-            self.bell()
-
-    def on_app_focus(self) -> None:
-        """The person looks at this window."""
-        self._in_view = True
-
-    def on_app_blur(self) -> None:
-        """The person looks elsewhere."""
-        self._in_view = False
 
     # ---- the prompt -----------------------------------------------------------------------------------------------
 
@@ -341,7 +170,12 @@ class CodaApp(App[int]):
             return
         self._session.history.add(message.draft)
         self._session.drafts.forget(self._session.conversation_id)
-        self.run_worker(self._front.take(message.text, message.typed), exit_on_error=False)
+        self.work(self._front.take(message.text, message.typed, message.draft))
+
+    @on(Prompt.Blank)
+    def _nothing_to_send(self) -> None:
+        if self._front is not None:
+            self.work(self._front.take_nothing())
 
     @on(Prompt.Changed)
     def _draft(self) -> None:
@@ -351,7 +185,7 @@ class CodaApp(App[int]):
     @on(Prompt.EditorWanted)
     def _to_editor(self) -> None:
         if self._front is not None:
-            self.run_worker(self._front.write_in_editor(), exit_on_error=False)
+            self.work(self._front.write_in_editor())
 
     @on(Prompt.Escaped)
     def _escaped(self) -> None:
@@ -370,15 +204,19 @@ class CodaApp(App[int]):
     def _pill(self) -> None:
         self.transcript.jump_to_end()
 
+    @on(NeedOlder)
+    def _older(self) -> None:
+        self.pages.older()
+
     @on(Acted)
     def _acted(self, message: Acted) -> None:
         if self._front is not None:
-            self.run_worker(self._front.act(message.action, message.entry_id), exit_on_error=False)
+            self.work(self._front.act(message.action, message.entry_id))
 
     @on(LinkPressed)
     def _link(self, message: LinkPressed) -> None:
         if self._front is not None:
-            self.run_worker(self._front.open_link(message.url), exit_on_error=False)
+            self.work(self._front.open_link(message.url))
 
     @on(Selected)
     def _selected(self, message: Selected) -> None:
@@ -388,7 +226,8 @@ class CodaApp(App[int]):
     @on(Sidebar.Chosen)
     def _chosen(self, message: Sidebar.Chosen) -> None:
         if self._front is not None:
-            self.run_worker(self._front.go_to(message.conversation_id), exit_on_error=False)
+            self.work(self._front.go_to(message.conversation_id))
+            self.prompt.focus()
 
     # ---- find -----------------------------------------------------------------------------------------------------
 
@@ -397,10 +236,17 @@ class CodaApp(App[int]):
         bar = self.query_one(FindBar)
         bar.add_class("-shown")
         bar.focus()
+        if bar.text:
+            self._find(FindBar.Changed(bar.text))
 
     @on(FindBar.Changed)
     def _find(self, message: FindBar.Changed) -> None:
-        self.query_one(FindBar).show_count(*self.transcript.find(message.text))
+        bar = self.query_one(FindBar)
+        if not bar.has_class("-shown"):  # closed meanwhile
+            return
+        if message.text:
+            self.pages.everything()
+        bar.show_count(*self.transcript.find(message.text))
 
     @on(FindBar.Next)
     def _find_next(self) -> None:
@@ -419,14 +265,14 @@ class CodaApp(App[int]):
     # ---- keys -----------------------------------------------------------------------------------------------------
 
     def action_command(self, line: str) -> None:
-        """Run a slash command."""
+        """Run a slash command; what stands in the prompt stays there."""
         if self._front is not None:
-            self.run_worker(self._front.take(line, line), exit_on_error=False)
+            self.work(self._front.command(line))
 
     def action_palette(self) -> None:
         """All commands, to be filtered by typing."""
         if self._front is not None:
-            self.run_worker(self._front.palette(), exit_on_error=False)
+            self.work(self._front.palette())
 
     def action_chats(self) -> None:
         """The list of chats, and the search in all of them."""
@@ -441,7 +287,7 @@ class CodaApp(App[int]):
         self.transcript.tools_open = not self.transcript.tools_open
 
     async def action_toggle_sidebar(self) -> None:
-        """Show or hide the latest chats."""
+        """Show or hide the latest chats; Tab from an empty prompt goes there."""
         sidebar = self.query_one(Sidebar)
         sidebar.toggle_class("-shown")
         if sidebar.has_class("-shown") and self._session is not None:
@@ -469,41 +315,47 @@ class CodaApp(App[int]):
         self._pressed[key] = now
         return now - before < TWICE
 
+    def _stop(self) -> bool:
+        """Stop the answer, or the command of the shell; whether there was one."""
+        return (self._flow is not None and self._flow.stop()) or (self._front is not None and self._front.stop_shell())
+
     def action_escape(self) -> None:
-        """Stop the answer; twice at rest: go back to edit the last question; from the messages: to the prompt."""
-        if not self.prompt.has_focus:
+        """Stop the answer; from elsewhere to the prompt; give an edit up; twice: edit the last question."""
+        if self._stop():
+            self._pressed.pop("escape", None)
+        elif not self.prompt.has_focus:
             self.prompt.focus()
-        elif self._flow is not None and (self._flow.stop() or (self._front is not None and self._front.stop_shell())):
+        elif self._front is not None and self._front.give_up_editing():
             self._pressed.pop("escape", None)
         elif self._front is not None and self._twice("escape"):
             self._pressed.pop("escape", None)
-            self.run_worker(self._front.rewind(), exit_on_error=False)
+            self.work(self._front.rewind())
 
     def action_copy(self) -> None:
-        """Copy the message under the cursor, or the newest answer."""
-        self.action_command("/copy")
+        """Copy what is selected, the message under the cursor, or the newest answer."""
+        if self._front is not None:
+            self.work(self._front.copy_current())
 
     def action_interrupt(self) -> None:
         """Ctrl+C: stop the answer; empty the prompt; twice: quit."""
-        if self._flow is not None and self._flow.stop():
+        if self._stop():
             self._pressed["interrupt"] = monotonic()
         elif self._twice("interrupt"):
-            self._go(0)
+            self.work(self.leave())
         elif not self.prompt.is_blank:
             self.prompt.clear()
+        elif self.attached:
+            self.attached.clear()
+            self.show_attached()
         else:
             self.notify("Ctrl+C once more quits", timeout=TWICE, markup=False)
 
     def action_leave(self) -> None:
         """Quit; ask first if an answer is under way."""
         if self._front is not None:
-            self.run_worker(self._front.ask_and_leave(), exit_on_error=False)
+            self.work(self._front.ask_and_leave())
         else:
             self.exit(0)
-
-
-def _styles(theme: ChatTheme) -> Styles:
-    return Styles(theme.tables(), foreground=theme.foreground, background=theme.background)
 
 
 def actions() -> Iterable[str]:
@@ -515,11 +367,12 @@ async def run(make: Callable[[], ChatSession], start: Start, *, mouse: bool = Tr
     """Run the chat of the session that *make* makes, until the person leaves it; returns the exit code.
 
     *make* is called in a thread, after the first paint. Raises CodaError, also for what *make* raises, and defects.
+    The caller stops what is under way after a defect or a cancellation, and closes the manager.
     """
     from coda_cli.tui import terminal_input
 
     terminal_input.install()
-    app = CodaApp(make, start)
+    app = CodaApp(make, start, mouse=mouse)
     code = await app.run_async(mouse=mouse, inline=inline, inline_no_clear=inline)
     if app.failure is not None:
         raise app.failure

@@ -6,27 +6,31 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import count
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from coda_cli.chat.entries import entry_of
 from coda_cli.chat.entry import Entry
-from coda_cli.engine.core.errors import CodaError
-from coda_cli.engine.core.messages import MediaPart
+from coda_cli.engine.core.errors import CodaError, LLMError
+from coda_cli.engine.core.messages import MediaPart, user
 from coda_cli.engine.generation import Generation
 from coda_cli.tui.event_handler import AnswerView
+from coda_cli.tui.starting import show_download
 
 if TYPE_CHECKING:
     from coda_cli.chat.session import ChatSession
-    from coda_cli.tui.app import CodaApp
+    from coda_cli.tui.shell import Shell
 
 
 class Flow:
     """The answers of one chat, one at a time; questions that come meanwhile wait in the session's queue."""
 
-    def __init__(self, app: CodaApp) -> None:
+    def __init__(self, app: Shell) -> None:
         self._app = app
         self._task: asyncio.Task[None] | None = None
         self._numbers = count(1)
         self._question: str | None = None  # the entry that stands for the question until it is kept
+        self._closing = False
 
     @property
     def _session(self) -> ChatSession:
@@ -45,18 +49,22 @@ class Flow:
             self._session.enqueue(text, media)
             self._app.show_queue()
             return
-        self.start(self._session.ask(text, media))
+        self.start(self._session.ask(text, media), media)
 
-    def start(self, generation: Generation) -> None:
+    def start(self, generation: Generation, media: Sequence[MediaPart] = ()) -> None:
         """Begin *generation* and show it below the question that it answers."""
-        transcript, asked = self._app.transcript, self._session.asked
+        app, asked = self._app, self._session.asked
+        app.chat_is_shown()
         if asked.below is not None:  # another way is taken there: what stood below it is out of sight, not lost
-            transcript.show(_up_to(self._session.shown, asked.below))
-        self._question = self.fresh("question") if asked.text is not None else None
-        if asked.text is not None and self._question is not None:
-            transcript.add(Entry(self._question, "user", asked.text))
-        transcript.jump_to_end()
+            app.pages.cut(asked.below)
+        self._question = None
+        if asked.text is not None:
+            self._question = self.fresh("question")
+            app.transcript.add(replace(entry_of(user(asked.text, media)), id=self._question))
+        app.transcript.jump_to_end()
+        app.status.doing("waiting")
         self._task = asyncio.get_running_loop().create_task(self._run(generation))
+        self._task.add_done_callback(self._done)
 
     def fresh(self, kind: str) -> str:
         """An id for what is no message."""
@@ -64,7 +72,11 @@ class Flow:
 
     async def _run(self, generation: Generation) -> None:
         app = self._app
-        started = app.now()
+        started = monotonic()
+        try:
+            await show_download(self._session, app.status)
+        except LLMError:
+            pass  # the answer itself tells it
         view = AnswerView(app.transcript, app.status, app.note)
         await view.follow(generation)
         outcome = generation.outcome
@@ -73,23 +85,35 @@ class Flow:
         if view.error is not None:
             self._fail(view)
         else:
-            app.run_worker(self._session.title_if_wanted(), exit_on_error=False)
-        app.answer_ended(seconds=app.now() - started)
-        self._next()
+            app.work(app.show_title())
+        app.answer_ended(seconds=monotonic() - started)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """The answer is there, or what shows it is broken; the next question may come."""
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            self._app.status.rest()
+            self._app.failed(error)
+            return
+        self.ask_next()
 
     async def _settle(self, view: AnswerView, metadata: Mapping[str, Any]) -> None:
         """Put what is kept in the place of what was shown meanwhile: ids, versions, costs."""
-        transcript = self._app.transcript
-        before = {entry.id: entry for entry in self._session.shown}
-        entries = {entry.id: entry for entry in await self._session.entries()}
+        app = self._app
+        known = await self._session.entries()
+        entries = {entry.id: entry for entry in known}
         question = entries.get(str(metadata.get("question_id")))
         if question is not None and self._question is not None:
-            transcript.rename(self._question, question)
-        for entry_id, entry in entries.items():
-            if entry_id in before and before[entry_id] != entry:
-                transcript.replace(entry)
-        view.end(entries.get(str(metadata.get("message_id"))))
-        await self._app.show_gauge()
+            app.transcript.rename(self._question, question)
+            app.pages.adopt(question)
+        answer = entries.get(str(metadata.get("message_id")))
+        view.end(answer)
+        if answer is not None:
+            app.pages.adopt(answer)
+        app.pages.sync(known)
+        await app.show_gauge()
 
     def _fail(self, view: AnswerView) -> None:
         event = view.error
@@ -99,11 +123,20 @@ class Flow:
         entry = Entry(self.fresh("error"), "error", message, status=event.status, provider=event.provider)
         self._app.transcript.add(replace(entry, hint=str(hint) if hint else None))
 
-    def _next(self) -> None:
-        generation = self._session.ask_next()
-        self._app.show_queue()
+    def ask_next(self, *, anyway: bool = False) -> None:
+        """Ask what waits first, unless the last answer failed or was stopped and nobody says to go on *anyway*."""
+        session = self._session
+        if self.busy or self._closing:
+            return
+        media: Sequence[MediaPart] = session.queue[0].media if session.queue else ()
+        if anyway and session.queue:
+            waiting = session.queue.pop(0)
+            generation: Generation | None = session.ask(waiting.text, waiting.media)
+        else:
+            generation = session.ask_next()
         if generation is not None:
-            self.start(generation)
+            self.start(generation, media)
+        self._app.show_queue()
 
     # ---- stopping -------------------------------------------------------------------------------------------------
 
@@ -112,11 +145,13 @@ class Flow:
         generation = self._session.generation
         if not self.busy or generation is None:
             return False
+        self._app.status.doing("stopping")
         generation.cancel()
         return True
 
     async def finish(self) -> None:
         """Stop, and wait until what came is kept."""
+        self._closing = True
         self.stop()
         if self._task is not None:
             await asyncio.wait([self._task])
@@ -128,9 +163,3 @@ class Flow:
     def note(self, text: str) -> None:
         """Show a quiet line in the transcript."""
         self._app.transcript.add(Entry(self.fresh("note"), "note", text))
-
-
-def _up_to(entries: Sequence[Entry], entry_id: str) -> list[Entry]:
-    """*entries* up to *entry_id*; none for "" and for an id that is not shown."""
-    ids = [entry.id for entry in entries]
-    return list(entries[: ids.index(entry_id) + 1]) if entry_id in ids else []

@@ -1,4 +1,4 @@
-"""The `Front` of the screen: what slash commands ask for, and what keys on a message lead to."""
+"""The `Front` of the screen: what slash commands ask for."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coda_cli.chat import attach, clipboard, commands, editor, shell
-from coda_cli.chat.entry import Entry
+from coda_cli.chat.file_blocks import split_files, with_files_of
 from coda_cli.chat.front import Feature, FrontKind, Option
-from coda_cli.chat.session import ChatSession
+from coda_cli.chat.session import ChatSession, Queued
 from coda_cli.engine.core.errors import CodaError, UsageError
-from coda_cli.engine.rendering.blocks import code_blocks
 from coda_cli.tui import private
+from coda_cli.tui.on_messages import OnMessages
 
 if TYPE_CHECKING:
     from coda_cli.chat.comparison import Comparison
@@ -28,7 +28,11 @@ class TuiFront:
     def __init__(self, app: CodaApp) -> None:
         self._app = app
         self.session: ChatSession = app.session
+        self._on_messages = OnMessages(app, self)
         self._shell: asyncio.Task[shell.ShellResult] | None = None
+        self._asking = asyncio.Lock()
+        self._before_edit = ""
+        self._again: Queued | None = None  # a question that was taken out of the queue to be edited: its files stay
 
     @property
     def kind(self) -> FrontKind:
@@ -37,30 +41,54 @@ class TuiFront:
 
     # ---- what is typed ----------------------------------------------------------------------------------------------
 
-    async def take(self, text: str, typed: str) -> None:
-        """What was sent from the prompt: a command, a line for the shell, or a question."""
+    async def take(self, text: str, typed: str, draft: str) -> None:
+        """What was sent from the prompt: a command, a line for the shell, or a question.
+
+        *typed* is *text* without what was pasted in blocks, *draft* what puts it back into the prompt.
+        """
         try:
             if typed.startswith("!"):
                 await self._run_shell(text[1:])
-            elif not await commands.run(self, text):
-                await self._ask(text, typed)
+            elif not (typed.startswith("/") and await commands.run(self, text)):
+                async with self._asking:  # a question that has files to read is not overtaken by the next one
+                    await self._ask(text, typed)
         except CodaError as error:
             self.fail(error)
-            self._app.prompt.restore(typed)
+            if self._app.prompt.is_blank:
+                self._app.prompt.restore(draft)
+
+    async def take_nothing(self) -> None:
+        """Enter in an empty prompt: an edit is given up, or what waits is asked."""
+        if not self.give_up_editing() and self.session.queue and not self._app.flow.busy:
+            self._app.flow.ask_next(anyway=True)
+
+    async def command(self, line: str) -> None:
+        """A slash command that a key stands for."""
+        await commands.run(self, line)
 
     async def _ask(self, text: str, typed: str) -> None:
         app = self._app
-        prepared = await attach.prepare(text, app.attached)
+        editing = self.session.editing
+        if editing is not None and app.flow.busy:
+            raise UsageError("an answer is under way", hint="Esc stops it, then the edited question can be sent")
+        prepared = await attach.prepare(text, app.attached, typed=typed)
         app.attached.clear()
         app.show_attached()
-        if self.session.editing is not None:
-            self._leave_editing()
-            self.start(await self.session.submit(prepared.text, prepared.media))
+        said, media = prepared.text, prepared.media
+        again, self._again = self._again, None
+        if again is not None:
+            said, media = with_files_of(again.text, said), (*again.media, *media)
+        if editing is not None:
+            generation = await self.session.submit(said, media)
+            self._left_editing()
+            app.flow.start(generation, media)
         else:
-            app.flow.submit(prepared.text, prepared.media)
+            app.flow.submit(said, media)
 
     async def _run_shell(self, command: str) -> None:
         app = self._app
+        if self._shell is not None:
+            raise UsageError("a command of the shell is running", hint="Esc stops it")
         app.transcript.jump_to_end()
         app.status.doing(f"$ {' '.join(command.split())[:40]}")
         self._shell = asyncio.ensure_future(shell.run_shell(command))
@@ -70,7 +98,7 @@ class TuiFront:
             self._shell = None
             app.status.rest()
         self.session.join_shell(result)
-        app.transcript.add(Entry(app.flow.fresh("shell"), "note", result.message))
+        app.note(f"{result.message}\n\nThis goes along with the next question.")
 
     def stop_shell(self) -> bool:
         """Stop the `!command` that is running; whether there was one."""
@@ -99,7 +127,7 @@ class TuiFront:
         """Yes or no; no by default."""
         from coda_cli.tui.screens.confirm import Confirm
 
-        return bool(await self._app.push_screen_wait(Confirm(question)))
+        return await self._app.push_screen_wait(Confirm(question))
 
     async def ask_text(self, title: str, *, initial: str = "", secret: bool = False) -> str | None:
         """One line."""
@@ -115,6 +143,8 @@ class TuiFront:
         except CodaError as error:
             self.fail(error)
             return None
+        finally:
+            self._app.refresh()
 
     def document(self, title: str, markdown: str) -> None:
         """Something to read and close."""
@@ -132,18 +162,22 @@ class TuiFront:
 
     async def compare(self, comparison: Comparison) -> int | None:
         """Side by side; the chosen one's index."""
-        from coda_cli.tui.screens.compare import Compare
+        from coda_cli.tui import features
 
-        return await self._app.push_screen_wait(Compare(comparison))
+        return await features.compare(self._app, comparison)
 
     def put_prompt(self, text: str, attachments: Sequence[Path] = ()) -> None:
         """Into the prompt."""
+        app = self._app
+        row = app.query_one("#prompt-row")
+        if self.session.editing is not None and not row.has_class("-editing"):
+            self._before_edit = app.prompt.text_for_draft()
         if text or not attachments:
-            self._app.prompt.put(text)
-        self._app.attached.extend(path for path in attachments if path not in self._app.attached)
-        self._app.show_attached()
-        self._app.query_one("#prompt-row").set_class(self.session.editing is not None, "-editing")
-        self._app.prompt.focus()
+            app.prompt.put(text)
+        app.attached.extend(path for path in attachments if path not in app.attached)
+        app.show_attached()
+        app.show_editing()
+        app.prompt.focus()
 
     def copy(self, text: str) -> str:
         """To the clipboard; returns how."""
@@ -157,73 +191,22 @@ class TuiFront:
 
     def quit(self) -> None:
         """Leave."""
-        self._app.run_worker(self._app.leave(), exit_on_error=False)
+        self._app.work(self.ask_and_leave())
 
-    # ---- keys -------------------------------------------------------------------------------------------------------
+    # ---- editing ----------------------------------------------------------------------------------------------------
 
-    def copied(self, text: str, *, quiet: bool = False) -> None:
-        """Copy, and say how."""
-        how = self.copy(text)
-        if not quiet or not how.startswith("terminal"):
-            self._app.notify(f"copied to the {how}", timeout=3, markup=False)
+    def give_up_editing(self) -> bool:
+        """Ask no earlier question anew after all; whether one was being edited. What stood in the prompt is back."""
+        if self.session.editing is None:
+            return False
+        self.session.editing = None
+        self._left_editing()
+        self._app.prompt.restore(self._before_edit)
+        self._app.tell("the edit is given up")
+        return True
 
-    async def act(self, action: str, entry_id: str) -> None:
-        """What a key does to the message under the cursor."""
-        entry = next((one for one in self.session.shown if one.id == entry_id), None)
-        try:
-            await self._act(action, entry_id, entry)
-        except CodaError as error:
-            self.fail(error)
-
-    async def _act(self, action: str, entry_id: str, entry: Entry | None) -> None:
-        if action == "retry":
-            self.start(await self.session.retry(entry_id if entry is not None else None))
-            return
-        if entry is None:
-            raise UsageError("this is no message of the chat", hint="j and k walk through the messages")
-        match action:
-            case "copy":
-                self.copied(entry.text)
-            case "copy_code":
-                await self._copy_code(entry)
-            case "edit":
-                await commands.run(self, f"/edit {entry_id}")
-            case "retry_with":
-                name = await self._choose_model()
-                if name is not None:
-                    self.start(await self.session.retry(entry_id, self.session.parse(name)))
-            case "fork":
-                await commands.run(self, f"/fork {entry_id}")
-            case "pin":
-                await commands.run(self, f"/{'unpin' if entry.pinned else 'pin'} {entry_id}")
-            case "hide":
-                if self.session.conversation_id is not None:
-                    await self.session.conversations.hide(self.session.conversation_id, entry_id)
-                    await self.reload()
-                    self.note("hidden, and no longer sent; /restore brings it back")
-            case "previous_sibling" | "next_sibling":
-                if await self.session.step_sibling(entry_id, -1 if action == "previous_sibling" else 1):
-                    await self.reload()
-            case _:
-                raise UsageError(f"there is no action {action!r}")
-
-    async def _copy_code(self, entry: Entry) -> None:
-        blocks = code_blocks(entry.text)
-        if not blocks:
-            raise UsageError("this message has no code block", hint="y copies all of it")
-        chosen: int | None = 0
-        if len(blocks) > 1:
-            options = [
-                Option(block.strip().split("\n", 1)[0], f"{block.count(chr(10))} lines", block) for block in blocks
-            ]
-            chosen = await self.choose("Copy which block", options)
-        if chosen is not None:
-            self.copied(blocks[chosen])
-
-    async def _choose_model(self) -> str | None:
-        from coda_cli.tui import features
-
-        return await features.choose_model(self._app)
+    def _left_editing(self) -> None:
+        self._app.show_editing()
 
     async def rewind(self) -> None:
         """Esc twice: the last question back into the prompt, to be asked otherwise."""
@@ -231,14 +214,48 @@ class TuiFront:
         if node is not None:
             await commands.run(self, f"/edit {node.message.message_id}")
 
-    def _leave_editing(self) -> None:
-        self._app.query_one("#prompt-row").remove_class("-editing")
-
     async def write_in_editor(self) -> None:
         """Ctrl+G: the prompt in the person's editor."""
         written = await self.edit_text(self._app.prompt.expanded)
         if written is not None:
             self._app.prompt.put(written.rstrip("\n"))
+
+    # ---- the queue --------------------------------------------------------------------------------------------------
+
+    def waiting(self) -> list[str]:
+        """The questions that wait, as they were typed."""
+        return [split_files(one.text)[0] for one in self.session.queue]
+
+    def edit_waiting(self, one: Queued) -> None:
+        """Take *one* out of the queue and into the prompt; files that went along still do."""
+        self.session.queue.remove(one)
+        self._again = one if one.media or split_files(one.text)[1] else None
+        self._app.prompt.put(split_files(one.text)[0])
+        self._app.show_queue()
+        self._app.prompt.focus()
+
+    # ---- keys -------------------------------------------------------------------------------------------------------
+
+    def copied(self, text: str, *, quiet: bool = False) -> None:
+        """Copy, and say how."""
+        how = self.copy(text)
+        if not quiet or not how.startswith(("terminal", "clipboard")):
+            self._app.tell(f"copied: {how}")
+
+    async def copy_current(self) -> None:
+        """Copy what is selected, else the message under the cursor, else the newest answer."""
+        transcript = self._app.transcript
+        text = transcript.selected_text() or self._app.prompt.selected_text
+        if text:
+            self.copied(text)
+        elif transcript.has_focus and transcript.current is not None:
+            await self.act("copy", transcript.current.id)
+        else:
+            await commands.run(self, "/copy")
+
+    async def act(self, action: str, entry_id: str) -> None:
+        """What a key does to the message under the cursor."""
+        await self._on_messages.act(action, entry_id)
 
     async def palette(self) -> None:
         """Ctrl+P: every command."""
@@ -254,18 +271,21 @@ class TuiFront:
         if command.arguments.startswith("[") or not command.arguments:
             await commands.run(self, f"/{command.name}")
         else:
-            self.put_prompt(f"/{command.name} ")
+            self._app.prompt.put(f"/{command.name} ")
+            self._app.prompt.focus()
 
     async def go_to(self, conversation_id: str, at: str | None = None, text: str = "") -> None:
-        """Open another chat."""
-        try:
-            if self._app.flow.busy:
-                raise UsageError("an answer is under way", hint="Esc stops it; what came is kept")
-            self.session.drafts.save(self.session.conversation_id, self._app.prompt.text_for_draft())
-            await self.session.switch_to(conversation_id)
-            await self.reload(at, text)
-        except CodaError as error:
-            self.fail(error)
+        """Open another chat, at the message *at* on whatever branch that is."""
+        session = self.session
+        if self._app.flow.busy:
+            raise UsageError("an answer is under way", hint="Esc stops it; what came is kept")
+        if conversation_id != session.conversation_id:
+            session.drafts.save(session.conversation_id, self._app.prompt.text_for_draft())
+            await session.switch_to(conversation_id)
+            self._app.status.tell(model=session.spec_name(session.spec))
+        if at is not None and at not in {node.message.message_id for node in (await session.opened()).path()}:
+            await session.conversations.branch(conversation_id, at)
+        await self.reload(at, text)
 
     async def open_link(self, url: str) -> None:
         """Ask, then open *url* in the browser."""

@@ -51,3 +51,21 @@ def leave_after_defect(app: App[Result]) -> None:
         close()
     else:
         app.exit()
+
+
+def take_mouse(app: App[Result], taken: bool) -> None:
+    """Let the terminal report the mouse, or leave it to the terminal, so that its own selection works.
+
+    Textual decides that once, at its start; its driver's two methods are what it uses then, and when it is suspended.
+    Fall-back: the mouse stays as it is.
+    """
+    driver = getattr(app, "_driver", None)
+    turn = getattr(driver, "_enable_mouse_support" if taken else "_disable_mouse_support", None)
+    if turn is None:
+        return
+    if taken:
+        setattr(driver, "_mouse", True)  # noqa: B010 - no attribute that a type checker knows
+        turn()
+    else:
+        turn()
+        setattr(driver, "_mouse", False)  # noqa: B010 - else it is taken again after an editor

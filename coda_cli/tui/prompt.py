@@ -65,6 +65,9 @@ class Prompt(BlockArea):
             """Where references to files are to be looked for: `typed`."""
             return self.typed
 
+    class Blank(Message):
+        """Enter was pressed, and there is nothing to send."""
+
     class EditorWanted(Message):
         """The text is to be written in the person's editor."""
 
@@ -258,6 +261,7 @@ class Prompt(BlockArea):
             self.replace("\n", (row, column - 1), (row, column), maintain_selection_offset=False)
             return
         if self.is_blank:
+            self.post_message(self.Blank())
             return
         self._offers.close()
         sent = self.Submitted(self, self.expanded, self._pastes.without(self.text), self.text_for_draft())

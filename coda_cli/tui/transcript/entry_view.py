@@ -16,6 +16,8 @@ from coda_cli.tui.transcript.stream import Job, MarkdownStream
 
 REASONING: Final = ""
 SUMMARY: Final = "summary"
+_PLAIN: Final[dict[str, tuple[str, ...]]] = {"user": ("user_text",), "assistant": ()}
+"""The style of a text that is no Markdown, or is shown as it was written."""
 
 
 @dataclass(slots=True)
@@ -25,6 +27,7 @@ class Setting:
     width: int = 80
     reasoning_open: bool = False
     tools_open: bool = False
+    raw: bool = False
     renderer: MarkdownRenderer = field(default_factory=lambda: MarkdownRenderer(widget=True))
     now: Callable[[], float] = lambda: 0.0
 
@@ -142,6 +145,11 @@ class EntryView:
         self.folds.update(dict.fromkeys([REASONING, SUMMARY, *(tool.id for tool in self.entry.tools)], True))
         self.rebuild()
 
+    def redraw(self) -> None:
+        """Make all blocks again: what the text is drawn as has changed."""
+        self._body = self._thoughts = None
+        self.rebuild()
+
     def rebuild(self) -> None:
         """Make the blocks around the text again."""
         if self.blocks is not None:
@@ -199,7 +207,7 @@ class EntryView:
         text, reasoning = self.text, self.reasoning
         self.text = self.reasoning = None
         self.entry = entry
-        self._body = text.final(entry.text) if text is not None else None
+        self._body = text.final(entry.text) if text is not None and not self._setting.raw else None
         self._thoughts = reasoning.final(entry.reasoning) if reasoning is not None else None
         self.jobs += [job for stream in (text, reasoning) if stream is not None for job in stream.jobs]
         if self.blocks is None:
@@ -276,10 +284,10 @@ class EntryView:
         if entry.kind in ("note", "error") or (entry.kind == "summary" and not self.is_open(SUMMARY)):
             return []
         if self._body is None:
-            if entry.kind in ("assistant", "summary"):
+            if entry.kind in ("assistant", "summary") and not self._setting.raw:
                 self._body = markdown_blocks(self._setting.renderer, sanitize(entry.text))
             else:
-                style = ("user_text",) if entry.kind == "user" else ("muted",)
+                style = _PLAIN.get(entry.kind, ("muted",))
                 self._body = plain_blocks(entry.text, style=style, fill=style) if entry.text else []
         return self._body
 

@@ -43,6 +43,11 @@ class Feeding(Viewport):
         self._work: Timer | None = None
         self._thinking_since: float | None = None
 
+    @property
+    def ids(self) -> list[str]:
+        """The entries that are held, first to last."""
+        return [view.entry.id for view in self._doc.views]
+
     def begin(self, entry: Entry) -> None:
         """An answer is under way: show *entry*, whose text comes by `feed`."""
         self._finish_now()

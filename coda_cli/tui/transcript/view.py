@@ -31,6 +31,8 @@ class Transcript(Feeding, can_focus=True):
 
     reasoning_open: reactive[bool] = reactive(default=False, init=False)
     tools_open: reactive[bool] = reactive(default=False, init=False)
+    raw: reactive[bool] = reactive(default=False, init=False)
+    """Answers as they were written."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "message(1)", "Next message", show=False),
@@ -83,6 +85,11 @@ class Transcript(Feeding, can_focus=True):
         if at is not None:
             return self._doc.views[at].entry
         return self._doc.views[-1].entry if self._doc.views else None
+
+    @property
+    def first_seen(self) -> str | None:
+        """The entry at the top of the view."""
+        return self._doc.views[self._first_seen()].entry.id if self._doc.views else None
 
     def select(self, entry_id: str | None) -> None:
         """Put the cursor on an entry and show it, or take the cursor away."""
@@ -340,6 +347,14 @@ class Transcript(Feeding, can_focus=True):
     def watch_tools_open(self) -> None:
         """Fold or unfold all tool calls."""
         self._refold()
+
+    def watch_raw(self) -> None:
+        """Show answers as they were written, or as Markdown again; one that streams follows at its end."""
+        self._setting.raw = self.raw
+        for view in self._doc.views:
+            view.redraw()
+        self._doc.rebuild()
+        self._repaint()
 
     def _refold(self) -> None:
         self._setting.reasoning_open, self._setting.tools_open = self.reasoning_open, self.tools_open
