@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from coda_cli.cli import history_common as common, history_list as listing, history_show as showing
-from coda_cli.markdown.text import cells
 from coda_cli.engine.conversations import operations
 from coda_cli.engine.conversations.info import HIT_END, HIT_START, ConversationInfo, Filter, SearchHit
 from coda_cli.engine.conversations.shelf import ROOT
@@ -21,6 +20,7 @@ from coda_cli.engine.conversations.tree import Conversation
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.messages import LLMMessage, MessageRole, TextPart
 from coda_cli.engine.rendering.sanitize import sanitize
+from coda_cli.markdown.text import cells
 
 TEXT = st.text(max_size=120) | st.sampled_from(
     ["中文标题" * 20, "a" * 300, "\x1b[2J\x1b]0;x\x07", "👩‍👩‍👧‍👦" * 9, "é" * 50, ""]
