@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from coda_cli.markdown.text import cells
 from coda_cli.engine.conversations import operations
 from coda_cli.engine.conversations.store import Folder
 from coda_cli.engine.core.messages import LLMMessage, MessageRole, TextPart, user
+from coda_cli.markdown.text import cells
 from tests.e2e.program import Program, Ran, finish, foreign
 from tests.e2e.test_completion import offered
 
