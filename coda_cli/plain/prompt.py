@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -11,7 +12,6 @@ from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import History
-from prompt_toolkit.input import create_input
 from prompt_toolkit.input.typeahead import store_typeahead
 from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 from prompt_toolkit.keys import Keys
@@ -25,6 +25,7 @@ from coda_cli.chat.editor import edit
 from coda_cli.chat.pastes import Pastes
 from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.rendering.sanitize import sanitize
+from coda_cli.plain.keys import KeyInput
 from coda_cli.plain.source import Interrupt
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class TerminalSource:
         self._report = report
         self._pastes = Pastes()
         self._typed: list[KeyPress] = []
-        self._input = create_input()
+        self._input = KeyInput(sys.stdin)
         self._output = create_output(always_prefer_tty=True)
         if isinstance(self._output, Vt100_Output):
             self._output.enable_cpr = False  # no question to the terminal, whose answer might land in a prompt

@@ -5,9 +5,11 @@ import os
 import re
 import signal
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 from tests.e2e.program import Program, Terminal, held
@@ -197,7 +199,7 @@ def test_ctrl_c_stops_an_answer_and_keeps_its_part_then_leaves(coda: Program) ->
             person.type("\x03")
             tty.until(lambda text: "(stopped; what came is kept)" in text and text.endswith("> typed meanwhile"))
             person.type("\x03")
-            tty.until(lambda text: "press Ctrl+C again" in text)
+            tty.until(lambda text: "press Ctrl+C again" in text and READY.search(text))
             person.type("\x03")
             assert tty.end() == 0
         gate.open()
@@ -266,3 +268,20 @@ def test_a_command_of_the_shell_is_stopped_with_all_it_started(coda: Program) ->
     [asked] = questions(coda)
     assert asked.startswith("Output of `echo begun; sleep 1000 & sleep 1000` in my shell (stopped):")
     assert asked.endswith("what was that?")
+
+
+def test_ctrl_c_between_two_prompts_is_a_signal_and_leaves_too(coda: Program) -> None:
+    coda.scripted("Yes.")
+    child = pexpect.spawn(
+        sys.executable, ["-m", "coda_cli", "chat", "--plain"], env=coda.env({}), cwd=str(coda.folder), timeout=30
+    )
+    child.expect("leaves")
+    child.expect(">")
+    child.send("abc")
+    child.expect("abc")
+    child.send("\x03")
+    child.expect("again to leave")  # the terminal is its own again until the next prompt
+    child.send("\x03")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
