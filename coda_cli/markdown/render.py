@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from coda_cli.engine.rendering.blocks import MAX_NESTING, block_tokens, parser
@@ -28,6 +29,23 @@ _BARE_URL: Final = re.compile(r"\bhttps?://[!-;=?-~]+")
 _SPANS: Final = {"strong": "strong", "em": "em", "s": "strike", "link": "link"}
 
 
+@dataclass(frozen=True, slots=True)
+class ListShape:
+    """What all items of a list depend on: the first number, the last one, and whether empty lines part them."""
+
+    number: int
+    last: int
+    loose: bool
+
+
+def list_shape(token: Token, inner: Sequence[Token], count: int) -> ListShape:
+    """The shape of a list of *count* items: its opening token and those inside."""
+    first = token.attrGet("start")
+    number = first if isinstance(first, int) else 1
+    loose = any(part.type == "paragraph_open" and part.level == token.level + 2 and not part.hidden for part in inner)
+    return ListShape(number, number + count - 1, loose)
+
+
 class MarkdownRenderer:
     """Renders Markdown source, block by block. `rendered_chars` counts the source characters of all calls."""
 
@@ -42,6 +60,7 @@ class MarkdownRenderer:
         self._unicode = unicode
         self._bullet, self._bar = ("• ", "│ ") if unicode else ("- ", "| ")
         self._references: dict[str, dict[str, object]] = {}
+        self._within: ListShape | None = None
         self.rendered_chars = 0
 
     def render(
@@ -51,13 +70,16 @@ class MarkdownRenderer:
         *,
         folded: bool = False,
         references: Mapping[str, dict[str, object]] | None = None,
+        within: ListShape | None = None,
     ) -> list[Line]:
         """The lines of *source* at *width* cells, blocks apart by an empty line.
 
         Prose is wrapped. Code and words wider than the screen stay whole, for the terminal to wrap and to copy in one
-        piece, unless *folded*: then no line is wider than *width*. *references* are link definitions from before.
+        piece, unless *folded*: then no line is wider than *width*. *references* are link definitions from before. The
+        first list of *source* is a part of a longer one that is *within* that shape.
         """
         self.rendered_chars += len(source)
+        self._within = within
         self._references = dict(references or {})
         width = max(width, _MIN_WIDTH)
         tokens = block_tokens(source, self._references)
@@ -146,16 +168,14 @@ class MarkdownRenderer:
             end = _closing(inner, at)
             items.append(inner[at + 1 : end])
             at = end + 1
-        first = token.attrGet("start")
-        number = first if isinstance(first, int) else 1
-        ordered = token.type == "ordered_list_open"
-        size = len(str(number + len(items) - 1)) + 2 if ordered else 2
-        loose = any(
-            part.type == "paragraph_open" and part.level == token.level + 2 and not part.hidden for part in inner
-        )
+        shape = list_shape(token, inner, len(items))
+        if self._within is not None and token.level == 0:
+            shape, self._within = self._within, None
+        number, loose = shape.number, shape.loose
+        size = len(str(shape.last)) + 2 if token.type == "ordered_list_open" else 2
         lines: list[Line] = []
         for place, item in enumerate(items):
-            mark = f"{number + place}{token.markup} ".rjust(size) if ordered else self._bullet
+            mark = f"{number + place}{token.markup} ".rjust(size) if size > 2 else self._bullet
             body = self._blocks(item, width - size, tight=not loose) or [[]]
             if loose and lines:
                 lines.append([])
@@ -164,6 +184,20 @@ class MarkdownRenderer:
         return lines
 
     def _table(self, inner: Sequence[Token], width: int) -> list[Line]:
+        rows, aligns = self._cells(inner)
+        return layout(rows, aligns, width, unicode=self._unicode)
+
+    def table(
+        self, source: str, references: Mapping[str, dict[str, object]]
+    ) -> tuple[list[list[Line]], list[str]] | None:
+        """The cells and the alignments of *source*, which is one table; None if it is anything else."""
+        self._references = dict(references)
+        tokens = block_tokens(source, self._references)
+        if not tokens or tokens[0].type != "table_open" or _closing(tokens, 0) != len(tokens) - 1:
+            return None
+        return self._cells(tokens[1:-1])
+
+    def _cells(self, inner: Sequence[Token]) -> tuple[list[list[Line]], list[str]]:
         rows: list[list[Line]] = []
         aligns: list[str] = []
         for at, token in enumerate(inner):
@@ -174,7 +208,7 @@ class MarkdownRenderer:
                 if header:
                     aligns.append(str(token.attrGet("style") or "").rpartition(":")[2])
                 rows[-1].append(self._inline(inner[at + 1], ("table_header",) if header else ()))
-        return layout(rows, aligns, width, unicode=self._unicode)
+        return rows, aligns
 
     def _inline(self, token: Token, key: Key = ()) -> Line:
         """The runs of one inline token; a line break is a run of a newline."""

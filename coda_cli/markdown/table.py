@@ -10,6 +10,10 @@ from coda_cli.markdown.text import Line, cells, fold, line_cells, plain, split_l
 _NARROW: Final = 4
 
 
+Cell = list[Line]
+"""A cell's lines."""
+
+
 def layout(rows: Sequence[Sequence[Line]], aligns: Sequence[str], width: int, *, unicode: bool = True) -> list[Line]:
     """*rows* of cells, the first one the header, as lines of at most *width* cells.
 
@@ -18,22 +22,43 @@ def layout(rows: Sequence[Sequence[Line]], aligns: Sequence[str], width: int, *,
     """
     if not rows or not rows[0]:
         return []
-    count = len(rows[0])
     table = [[split_lines(cell) for cell in row] for row in rows]
-    wanted = [
-        max((line_cells(line) for row in table if column < len(row) for line in row[column]), default=0) or 1
-        for column in range(count)
+    wanted = measure(table, [1] * len(rows[0]))
+    return rows_of_table(table[0], table[1:], wanted, aligns, width, unicode=unicode)
+
+
+def measure(rows: Sequence[Sequence[Cell]], wanted: Sequence[int]) -> list[int]:
+    """The width that each column would like to have: at least *wanted*, and what its cells in *rows* need."""
+    return [
+        max([least, *(line_cells(line) for row in rows if column < len(row) for line in row[column])])
+        for column, least in enumerate(wanted)
     ]
+
+
+def rows_of_table(
+    header: Sequence[Cell],
+    rows: Sequence[Sequence[Cell]],
+    wanted: Sequence[int],
+    aligns: Sequence[str],
+    width: int,
+    *,
+    unicode: bool = True,
+    first: bool = True,
+) -> list[Line]:
+    """The lines of some *rows* of a table whose columns want *wanted* cells; the *first* ones have the header."""
+    count = len(header)
     room = width - 3 * (count - 1)
     if room < _NARROW * count and sum(wanted) > room:
-        return _pairs(table, width)
+        lines = _pairs([header, *rows], width)
+        return lines if first or not lines else [[], *lines]
     widths = _shrink(wanted, room)
     bar, cross, dash = (" │ ", "─┼─", "─") if unicode else (" | ", "-+-", "-")
-    lines: list[Line] = []
-    for place, row in enumerate(table):
+    lines = []
+    if first:
+        lines += _row(header, widths, aligns, bar)
+        lines.append([(cross.join(dash * size for size in widths), ("table_border",))])
+    for row in rows:
         lines += _row(row, widths, aligns, bar)
-        if place == 0:
-            lines.append([(cross.join(dash * size for size in widths), ("table_border",))])
     return lines
 
 
@@ -57,7 +82,7 @@ def _shrink(wanted: Sequence[int], room: int) -> list[int]:
     return widths
 
 
-def _row(row: Sequence[list[Line]], widths: Sequence[int], aligns: Sequence[str], bar: str) -> list[Line]:
+def _row(row: Sequence[Cell], widths: Sequence[int], aligns: Sequence[str], bar: str) -> list[Line]:
     columns: list[list[Line]] = []
     for column, size in enumerate(widths):
         lines = row[column] if column < len(row) else [[]]
@@ -78,7 +103,7 @@ def _row(row: Sequence[list[Line]], widths: Sequence[int], aligns: Sequence[str]
     return out
 
 
-def _pairs(table: Sequence[Sequence[list[Line]]], width: int) -> list[Line]:
+def _pairs(table: Sequence[Sequence[Cell]], width: int) -> list[Line]:
     header, *rows = table
     names = [" ".join(plain(line) for line in cell) for cell in header]
     if not rows:

@@ -75,7 +75,8 @@ def test_random_pieces_give_the_whole(document: int) -> None:
         assert streamed(text, cuts, 60, every=1 + len(cuts) // 200) == expected
 
 
-LINES = "- a\n|1. b\n|  c\n|    d\n|\n|> q\n|```\n|```py\n|x = 1\n|# h\n|---\n|text |*e* |[l](http://x.y) |$a^2$ |\t- t\n|~~~\n|<b>\n"
+LINES = "- a\n|1. b\n|  c\n|    d\n|\n|> q\n|```\n|```py\n|x = 1\n|# h\n|---\n|text |*e* |[l](http://x.y) "
+LINES += "|$a^2$ |\t- t\n|~~~\n|<b>\n"
 
 
 @settings(max_examples=500 if LONG else 60, deadline=None)
@@ -87,6 +88,29 @@ def test_any_markdown_in_any_pieces_gives_the_whole(parts: list[str], rng: rando
     text = "".join(parts)
     cuts = [rng.randrange(len(text) + 1) for _ in range(rng.randrange(12))]
     assert streamed(text, cuts, 40) == whole(text, 40)
+
+
+ITEMS = (
+    "- item\n|- *item*\n  more of it\n|-  further in\n|- a\n  - b\n    - c\n|- x\n\n|- one\n\n  two\n|  lazy\n|lazy\n"
+)
+
+
+@pytest.mark.parametrize("seed", range(400 if LONG else 40))
+@pytest.mark.parametrize("kind", ["-", "1.", "7)", "table"])
+def test_a_long_list_or_table_taken_in_parts_is_the_whole_one(seed: int, kind: str) -> None:
+    rng = random.Random(seed)
+    if kind == "table":
+        rows = [f"| {'9' * rng.randrange(1, 9)} | `x` |\n" for _ in range(200)]
+        if rng.randrange(2):
+            rows[rng.randrange(200)] = rng.choice(["no bars\n", "| one\n", "| a | b | c |\n", "|\n", "a \\| b | c\n"])
+        text = "| h | i |\n|---|--:|\n" + "".join(rows)
+        text += rng.choice(["", "\nafter\n", "lazy\n", "- list\n"])
+    else:
+        chosen = rng.choices(ITEMS.split("|"), [90, 20, 1, 9, rng.randrange(2), rng.randrange(2), 1, 1], k=250)
+        text = "".join(item.replace("- ", f"{kind} ", 1) for item in chosen)
+        text += rng.choice(["", "\nafter\n", "* other\n", "\n\n    code\n"])
+    cuts = [rng.randrange(len(text) + 1) for _ in range(rng.randrange(60))]
+    assert streamed(text, cuts, 30) == whole(text, 30)
 
 
 @pytest.mark.parametrize("language", SAMPLES)

@@ -119,6 +119,11 @@ class BlockSplitter:
         return "".join(self._lines) + "".join(self._partial)
 
     @property
+    def open_kind(self) -> str:
+        """markdown-it's name of the open block's first token, as of the last parse; "" where there was none."""
+        return self._kind
+
+    @property
     def open_fence(self) -> str | None:
         """The opening line of the fenced code that is open; None if the tail is anything else."""
         return self._lines[self._fence.start] if self._fence is not None else None

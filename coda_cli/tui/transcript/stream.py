@@ -8,8 +8,9 @@ from coda_cli.engine.rendering.blocks import BlockSplitter
 from coda_cli.engine.rendering.sanitize import Sanitizer, sanitize
 from coda_cli.markdown.render import MarkdownRenderer
 from coda_cli.markdown.text import Key
-from coda_cli.tui.transcript.blocks import Block, markdown_block
+from coda_cli.tui.transcript.blocks import Block, References, markdown_block
 from coda_cli.tui.transcript.fence import OpenFence, content_lines
+from coda_cli.tui.transcript.growing import LONG, Growing, growing
 
 Job = Callable[[float], bool]
 """Work that can be done bit by bit: takes a budget in seconds, says whether it is done."""
@@ -31,6 +32,9 @@ class MarkdownStream:
         self._source: list[str] = []
         self._fence: OpenFence | None = None
         self._opener = ""
+        self._growing: Growing | None = None
+        self._whole = ""
+        """The kind of the open block, if that could not be taken in parts."""
         self._drawn = True
         self.blocks: list[Block] = []
         self.tail: list[Block] = []
@@ -66,7 +70,22 @@ class MarkdownStream:
             self.tail = [self._fence.block]
             return
         tail = self._splitter.tail
-        self.tail = [self._block(tail, dict(self._splitter.references))] if tail.strip() else []
+        references = dict(self._splitter.references)
+        if len(tail) > LONG and (parts := self._in_parts(tail, references)) is not None:
+            self.tail = parts
+        else:
+            self.tail = [self._block(tail, references)] if tail.strip() else []
+
+    def _in_parts(self, source: str, references: References, *, final: bool = False) -> list[Block] | None:
+        """The parts of a long open list or table; None if it is none, or one that cannot be taken in parts."""
+        if self._growing is None and not final and self._splitter.open_kind != self._whole:
+            self._growing = growing(self._splitter.open_kind, self._renderer, style=self._style, gap=bool(self.blocks))
+        if self._growing is None:
+            return None
+        parts = self._growing.update(source, references, final=final)
+        if parts is None:
+            self._growing, self._whole = None, self._splitter.open_kind
+        return parts
 
     def final(self, text: str) -> list[Block] | None:
         """The blocks of the whole, if they are those of *text*; nothing can be fed after it."""
@@ -86,6 +105,13 @@ class MarkdownStream:
 
     def _finished(self, sources: list[str]) -> None:
         for source in sources:
+            if self._growing is not None:
+                parts = self._in_parts(source, self._splitter.references, final=True)
+                self._growing, self._whole = None, ""
+                if parts is not None:
+                    self.blocks += parts
+                    continue
+            self._whole = ""
             block = self._block(source, self._splitter.references)
             if self._fence is not None:
                 fence, self._fence = self._fence, None

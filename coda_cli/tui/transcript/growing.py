@@ -1,0 +1,194 @@
+"""Long lists and tables in parts: items and rows that are complete are drawn once, and only when they are seen.
+
+What all parts depend on (whether a list has empty lines, how wide its numbers are, the columns of a table) is shared;
+when a later part changes it, earlier ones are drawn again when they are seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+from coda_cli.engine.rendering.blocks import block_tokens
+from coda_cli.markdown.render import ListShape, MarkdownRenderer, list_shape
+from coda_cli.markdown.table import Cell, measure, rows_of_table
+from coda_cli.markdown.text import Key, Line, split_lines
+from coda_cli.tui.transcript.blocks import Block, References
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+LONG: Final = 2000
+"""Characters of a list or table from which on it is taken in parts."""
+_ITEMS: Final = 16
+_KEEP: Final = 3
+_ROWS: Final = 32
+
+
+class Growing(Protocol):
+    """A block that is taken in parts."""
+
+    def update(self, source: str, references: References, *, final: bool = False) -> list[Block] | None:
+        """The parts of *source*, which begins with what was given before; None if it cannot be taken in parts."""
+
+
+def growing(kind: str, renderer: MarkdownRenderer, *, style: Key, gap: bool) -> Growing | None:
+    """For an open block of that kind of markdown-it's."""
+    if kind in ("bullet_list_open", "ordered_list_open"):
+        return GrowingList(renderer, style, gap=gap)
+    return GrowingTable(renderer, style, gap=gap) if kind == "table_open" else None
+
+
+@dataclass(eq=False, slots=True)
+class _Shared:
+    """The shape of the whole list, as far as it is known."""
+
+    number: int = 1
+    count: int = 0
+    loose: bool = False
+
+
+class GrowingList:
+    """A list whose items come one after another."""
+
+    def __init__(self, renderer: MarkdownRenderer, style: Key, *, gap: bool) -> None:
+        self._renderer = renderer
+        self._style = style
+        self._gap = gap
+        self._shape = _Shared()
+        self._parts: list[Block] = []
+        self._taken = 0
+        self._items = 0
+        self._marker = ("", "")
+        self._drawn: tuple[int, bool] = (0, False)
+
+    def update(self, source: str, references: References, *, final: bool = False) -> list[Block] | None:
+        """The parts; the last one is what may still change."""
+        rest = source[self._taken :]
+        tokens = block_tokens(rest, {**references})
+        if not tokens or (end := _list_end(tokens)) is None:
+            return None
+        if final and end != len(tokens) - 1:
+            return None
+        opening, inner = tokens[0], tokens[1:end]
+        marker = (opening.type, opening.markup)
+        if self._items and marker != self._marker:
+            return None
+        self._marker = marker
+        starts = [token.map[0] for token in inner if token.type == "list_item_open" and token.level == 1 and token.map]
+        shape = list_shape(opening, inner, len(starts))
+        if not self._items:
+            self._shape.number = shape.number
+        self._shape.loose = self._shape.loose or shape.loose
+        self._shape.count = self._items + len(starts)
+        if not final and len(starts) > _ITEMS:
+            rest = self._freeze(rest, starts, references)
+        self._spread()
+        return [*self._parts, self._part(rest, self._items, references)]
+
+    def _freeze(self, rest: str, starts: Sequence[int], references: References) -> str:
+        """Make a part of all items but the last; returns the source of those."""
+        lines = rest.split("\n")
+        at = starts[-_KEEP]
+        if lines[at][:1] in " \t" or lines[starts[0]][:1] in " \t":
+            return rest  # an item that stands further in may mean something else without those before it
+        source = "\n".join(lines[:at]) + "\n"
+        self._shape.loose = self._shape.loose or not lines[at - 1].strip()
+        self._parts.append(self._part(source, self._items, references))
+        self._items += len(starts) - _KEEP
+        self._taken += len(source)
+        return rest[len(source) :]
+
+    def _part(self, source: str, before: int, references: References) -> Block:
+        shape = self._shape
+
+        def draw(width: int) -> list[Line]:
+            within = ListShape(shape.number + before, shape.number + shape.count - 1, shape.loose)
+            return self._renderer.render(source, width, folded=True, references=references, within=within)
+
+        return Block(draw, source, shape.loose if before else self._gap, self._style)
+
+    def _spread(self) -> None:
+        """Draw the parts anew if the shape of all has changed."""
+        drawn = (len(str(self._shape.number + self._shape.count - 1)), self._shape.loose)
+        if drawn != self._drawn:
+            self._drawn = drawn
+            for place, part in enumerate(self._parts):
+                part.rows = None
+                part.gap = self._shape.loose if place else self._gap
+
+
+def _list_end(tokens: Sequence[Token]) -> int | None:
+    """The index of the token that closes the list that the tokens begin with."""
+    if tokens[0].type not in ("bullet_list_open", "ordered_list_open"):
+        return None
+    return next((at for at, token in enumerate(tokens) if at and token.level == 0 and token.nesting < 0), None)
+
+
+@dataclass(eq=False, slots=True)
+class _Columns:
+    header: list[Cell] = field(default_factory=list)
+    aligns: list[str] = field(default_factory=list)
+    wanted: list[int] = field(default_factory=list)
+
+
+class GrowingTable:
+    """A table whose rows come one after another: each is a line."""
+
+    def __init__(self, renderer: MarkdownRenderer, style: Key, *, gap: bool) -> None:
+        self._renderer = renderer
+        self._style = style
+        self._gap = gap
+        self._columns = _Columns()
+        self._parts: list[Block] = []
+        self._settled: list[int] = []
+        """What the columns need for the rows that are complete: one that is still growing may shrink again."""
+        self._head = ""
+        self._taken = 0
+
+    def update(self, source: str, references: References, *, final: bool = False) -> list[Block] | None:
+        """The parts; the last one is what may still change."""
+        if not self._head:
+            lines = source.split("\n", 2)
+            if len(lines) < 3:
+                return None
+            self._head = "\n".join(lines[:2]) + "\n"
+            self._taken = len(self._head)
+        rest = source[self._taken :]
+        if (rows := self._rows(rest.rstrip("\n") if final else rest, references)) is None:
+            return None
+        columns = self._columns
+        cut = 0
+        if not final and len(rows) > _ROWS:
+            cut = len("\n".join(rest.split("\n")[:_ROWS])) + 1
+        wanted = measure(rows, self._settled)
+        if cut:
+            self._settled = measure(rows[:_ROWS], self._settled)
+            self._parts.append(self._part(rest[:cut], rows[:_ROWS]))
+            self._taken += cut
+            rest, rows = rest[cut:], rows[_ROWS:]
+        for part in self._parts if wanted != columns.wanted else ():
+            part.rows = None
+        columns.wanted = wanted
+        return [*self._parts, self._part(rest, rows)]
+
+    def _rows(self, rest: str, references: References) -> list[list[Cell]] | None:
+        """The cells of the rows in *rest*; None if it is more than rows, one a line."""
+        if (found := self._renderer.table(self._head + rest, references)) is None:
+            return None
+        table = [[split_lines(cell) for cell in row] for row in found[0]]
+        if len(table) - 1 != rest.count("\n") + (not rest.endswith("\n") and rest != ""):
+            return None
+        if not self._columns.header:
+            self._settled = measure(table[:1], [1] * len(table[0]))
+            self._columns = _Columns(table[0], found[1], self._settled)
+        return table[1:]
+
+    def _part(self, source: str, rows: list[list[Cell]]) -> Block:
+        columns, first = self._columns, not self._parts
+
+        def draw(width: int) -> list[Line]:
+            return rows_of_table(columns.header, rows, columns.wanted, columns.aligns, width, first=first)
+
+        return Block(draw, (self._head if first else "") + source, self._gap and first, self._style)
