@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from coda_cli.chat.entry import Attached, Entry, EntryKind, ToolCard
+from coda_cli.chat.entry import Attached, Entry, EntryKind, ToolCard, numbered
 from coda_cli.chat.file_blocks import FileBlock, split_files
 from coda_cli.engine.conversations.tree import Conversation, Node
+from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.messages import (
     AudioPart,
     FilePart,
@@ -49,6 +50,25 @@ def entries_of(conversation: Conversation, to: str | None = None) -> list[Entry]
     if not told and summary is not None:
         out.append(Entry(summary.id, "summary", summary.text, model=summary.model, created=summary.time))
     return out
+
+
+def message_at(conversation: Conversation, place: str) -> Node:
+    """The message that *place* stands for: its number in the transcript (negative: from the end), or an id.
+
+    A beginning of an id is enough. Raises UsageError.
+    """
+    shown = numbered(entries_of(conversation))
+    try:
+        number = int(place) if len(place) < 8 else 0
+    except ValueError:
+        number = 0
+    if 1 <= number <= len(shown) or -len(shown) <= number <= -1:
+        return conversation.nodes[shown[number - 1 if number > 0 else number].id]
+    found = [one for one in conversation.nodes if place and one.startswith((place, f"msg-{place}"))]
+    if len(found) == 1 or place in found:
+        return conversation.nodes[place if place in found else found[0]]
+    hint = f"messages are numbered from 1 to {len(shown)}" if shown else "nothing has been said yet"
+    raise UsageError(f"there is no message {place!r} in this chat", hint=hint)
 
 
 def entry_of(message: LLMMessage) -> Entry:

@@ -13,8 +13,8 @@ from typing import Final
 from coda_cli.bootstrap import Wired
 from coda_cli.chat.comparison import Comparison, Contender
 from coda_cli.chat.drafts import Drafts
-from coda_cli.chat.entries import entries_of
-from coda_cli.chat.entry import Entry, numbered
+from coda_cli.chat.entries import entries_of, message_at
+from coda_cli.chat.entry import Entry
 from coda_cli.chat.file_blocks import with_files_of
 from coda_cli.chat.gauge import Gauge, cost_of, tokens_of
 from coda_cli.chat.prompt_history import PromptHistory
@@ -274,37 +274,7 @@ class ChatSession:
 
         A beginning of an id is enough. Raises UsageError.
         """
-        conversation = await self.opened()
-        shown = numbered(entries_of(conversation))
-        try:
-            number = int(place) if len(place) < 8 else 0
-        except ValueError:
-            number = 0
-        if 1 <= number <= len(shown) or -len(shown) <= number <= -1:
-            return conversation.nodes[shown[number - 1 if number > 0 else number].id]
-        found = [one for one in conversation.nodes if place and one.startswith((place, f"msg-{place}"))]
-        if len(found) == 1 or place in found:
-            return conversation.nodes[place if place in found else found[0]]
-        hint = f"messages are numbered from 1 to {len(shown)}" if shown else "nothing has been said yet"
-        raise UsageError(f"there is no message {place!r} in this chat", hint=hint)
-
-    async def title_if_wanted(self) -> None:
-        """Have the model give the chat a title, once, after its first answer, if the settings say so.
-
-        A failure is no matter: the first words stay.
-        """
-        name = self.conversation_id
-        if not self.settings.auto_title or self.incognito or name is None:
-            return
-        conversation = await self.opened()
-        answers = sum(node.message.role is MessageRole.ASSISTANT for node in conversation.nodes.values())
-        if conversation.title or answers != 1:
-            return
-        try:
-            title = await self.manager.suggest_title(name, provider=self.spec.provider, model=self.spec.model)
-        except LLMError:
-            return
-        await self.conversations.rename(name, title)
+        return message_at(await self.opened(), place)
 
     async def _node(self, message_id: str) -> Node:
         node = (await self.opened()).nodes.get(message_id)

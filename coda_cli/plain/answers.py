@@ -93,3 +93,12 @@ class Reader:
 
     def _say(self, text: str) -> None:
         self._out.say(f"({one_line(text)})")
+
+
+async def ended(generation: Generation) -> float | None:
+    """Work *generation* to its end; how many seconds it took."""
+    latency: float | None = None
+    async for event in generation.events():
+        if isinstance(event, ResponseComplete | ResponseError):
+            latency = event.latency
+    return latency

@@ -25,7 +25,7 @@ from coda_cli.engine.core.errors import CodaError, LLMError
 from coda_cli.engine.core.messages import MediaPart
 from coda_cli.engine.generation import Generation
 from coda_cli.engine.rendering.sanitize import sanitize
-from coda_cli.plain.answers import Reader
+from coda_cli.plain.answers import Reader, ended
 from coda_cli.plain.choosing import Chooser
 from coda_cli.plain.lines import one_line, spoken
 from coda_cli.plain.messages import told, took
@@ -349,7 +349,7 @@ class PlainChat:
 
     async def compare(self, comparison: Comparison) -> int | None:
         """All at once, shown one after the other."""
-        waiting = [asyncio.ensure_future(_ended(one.generation)) for one in comparison.contenders]
+        waiting = [asyncio.ensure_future(ended(one.generation)) for one in comparison.contenders]
 
         def stop() -> None:
             for one in comparison.contenders:
@@ -394,13 +394,3 @@ class PlainChat:
     def quit(self) -> None:
         """After this command."""
         self._leaving = 0
-
-
-async def _ended(generation: Generation) -> float | None:
-    latency: float | None = None
-    async for event in generation.events():
-        latency = getattr(event, "latency", latency)
-    return latency
-
-
-__all__ = ["PlainChat", "run"]
