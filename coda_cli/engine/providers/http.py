@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from coda_cli.engine.core.config import ProviderConfig
 from coda_cli.engine.core.errors import LLMConnectionError, LLMError, LLMTimeoutError
 from coda_cli.engine.providers.endpoints import loopback, shown
+from coda_cli.engine.providers.local.background import in_background
 from coda_cli.engine.providers.status import from_status
 from coda_cli.engine.providers.wire import JSON, RawResponse, parse_json, whole
 
@@ -139,33 +142,51 @@ def _reason(exc: BaseException) -> str:
 
 
 class LeanTransport:
-    """One httpx2 client for one provider. *headers* may hold the key; nothing here prints them."""
+    """One httpx2 client for one provider. *headers* may hold the key; nothing here prints them.
+
+    The client is made with the first request, in a thread: loading httpx2 and the system's certificates takes 50 ms
+    each, in which keys are to be echoed and Esc is to stop.
+    """
 
     def __init__(
         self, base_url: str, headers: Mapping[str, str], config: ProviderConfig, *, uds: str | None = None
     ) -> None:
         self._where = shown(base_url) if uds is None else "the local engine"
+        self._make = partial(
+            new_client, config, base_url, uds=uds, base_url=base_url, headers={"accept-encoding": "identity", **headers}
+        )
+        self._client: httpx2.AsyncClient | None = None
+        self._loading = asyncio.Lock()
+
+    def _made(self) -> httpx2.AsyncClient:
         with translated(self._where):
-            self._client = new_client(
-                config, base_url, uds=uds, base_url=base_url, headers={"accept-encoding": "identity", **headers}
-            )
+            return self._make()
+
+    async def _opened(self) -> httpx2.AsyncClient:
+        async with self._loading:
+            if self._client is None:
+                self._client = await in_background(self._made, "transport")
+            return self._client
 
     @asynccontextmanager
     async def post(self, path: str, body: JSON) -> AsyncIterator[RawResponse]:
         """POST *body*; see Transport."""
+        client = await self._opened()
         with translated(self._where):
-            async with self._client.stream("POST", path, json=body) as response:
+            async with client.stream("POST", path, json=body) as response:
                 yield RawResponse(response.headers, read(response, self._where))
 
     async def get(self, path: str) -> JSON:
         """The JSON object at *path*."""
+        client = await self._opened()
         with translated(self._where):
-            async with self._client.stream("GET", path) as response:
+            async with client.stream("GET", path) as response:
                 return parse_json(await whole(read(response, self._where)))
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        if self._client is not None:
+            await self._client.aclose()
 
 
 async def read(response: httpx2.Response, where: str) -> AsyncIterator[bytes]:
