@@ -253,7 +253,7 @@ async def test_no_timer_runs_while_nothing_happens() -> None:
 @given(st.text(max_size=12), st.lists(st.text(max_size=30), max_size=20))
 def test_whatever_is_typed_the_matches_are_places_of_the_text(typed: str, texts: Sequence[str]) -> None:
     haystack = Haystack()
-    haystack.add(texts)
+    haystack.add([(text, "") for text in texts])
     found = haystack.find(typed)
     assert len(set(found)) == len(found)
     matcher = Matcher(typed)
@@ -266,8 +266,8 @@ def test_whatever_is_typed_the_matches_are_places_of_the_text(typed: str, texts:
 @given(st.text("abc ", max_size=8), st.lists(st.text("abcd ", max_size=10), max_size=20))
 def test_narrowing_letter_by_letter_finds_what_the_whole_query_finds(typed: str, texts: list[str]) -> None:
     narrowed, fresh = Haystack(), Haystack()
-    narrowed.add(texts)
-    fresh.add(texts)
+    narrowed.add([(text, "") for text in texts])
+    fresh.add([(text, "") for text in texts])
     for end in range(len(typed)):
         narrowed.find(typed[:end])
     assert narrowed.find(typed) == fresh.find(typed)

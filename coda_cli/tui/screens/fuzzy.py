@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from coda_cli.chat.fuzzy import match
+
+_IN_NAME: Final = 1000.0
 
 
 class Matcher:
@@ -30,34 +33,34 @@ class Matcher:
 
 
 class Haystack:
-    """Texts to search, lower-cased once; more can be added. A longer query looks only at what fitted before."""
+    """Names to search, each with more words that may be meant; more can be added.
+
+    A fit in the name itself comes before one in its other words. A longer query looks only at what fitted before.
+    """
 
     def __init__(self) -> None:
-        self._texts: list[str] = []
+        self._texts: list[tuple[str, str]] = []
         self._before: tuple[str, list[int]] = ("", [])
 
-    def add(self, texts: Sequence[str]) -> None:
-        """More texts, at the end."""
-        self._texts += [text.lower() for text in texts]
-        self._before = ("", [])
-
-    def replace(self, index: int, text: str) -> None:
-        """Another text in place of one."""
-        self._texts[index] = text.lower()
+    def add(self, texts: Sequence[tuple[str, str]]) -> None:
+        """More names with their other words, at the end."""
+        self._texts += [(name.lower(), f"{name} {more}".lower() if more else "") for name, more in texts]
         self._before = ("", [])
 
     def find(self, typed: str) -> list[int]:
-        """The indexes of the texts that fit, best first; all of them, in their order, where nothing was typed."""
+        """The indexes of the names that fit, best first; all of them, in their order, where nothing was typed."""
         if not typed.strip():
             return list(range(len(self._texts)))
         matcher = Matcher(typed)
         query, among = self._before
         narrowed = bool(query) and typed.startswith(query) and not query[-1].isspace()
-        texts = self._texts
         found: list[tuple[float, int]] = []
-        for index in among if narrowed else range(len(texts)):
-            score = matcher.score(texts[index])
+        for index in among if narrowed else range(len(self._texts)):
+            name, all_words = self._texts[index]
+            score = matcher.score(name)
             if score is not None:
+                found.append((-score - _IN_NAME, index))
+            elif all_words and (score := matcher.score(all_words)) is not None:
                 found.append((-score, index))
         self._before = (typed, [index for _, index in found])
         found.sort()  # equal ones stay in the order in which they were given

@@ -24,6 +24,8 @@ from coda_cli.tui.screens.text_view import TextView
 
 R = TypeVar("R")
 
+_TYPED: Final = -1_000_000_000
+"""Stands among the options that are shown for the text itself."""
 _PREVIEW_AFTER: Final = 0.08
 """Seconds that the cursor rests before a preview is made: holding a key down makes none."""
 
@@ -100,8 +102,10 @@ class PickerBase(Sheet[R], Generic[R]):
         loader: Callable[[PickerBase[R]], Awaitable[None]] | None = None,
         actions: Sequence[KeyAction] = (),
         click_takes: bool = True,
+        free_text: bool = False,
     ) -> None:
         super().__init__(title)
+        self._free_text = free_text
         self.options: list[Option] = []
         self._labels: list[str] = []
         self._haystack = Haystack()
@@ -124,18 +128,20 @@ class PickerBase(Sheet[R], Generic[R]):
         labels = [one_line(option.label) for option in new]
         self.options += new
         self._labels += labels
-        self._haystack.add([f"{label} {option.search}" for label, option in zip(labels, new, strict=True)])
+        self._haystack.add([(label, option.search) for label, option in zip(labels, new, strict=True)])
 
     def add_options(self, options: Iterable[Option]) -> None:
         """More options below; what is typed and the cursor's option stay. Indexes go on counting."""
         self._take_in(options)
         self.refilter(keep=True)
 
-    def replace_option(self, index: int, option: Option) -> None:
-        """Another option in the place of one, such as one whose details are known now."""
-        self.options[index], self._labels[index] = option, one_line(option.label)
-        self._haystack.replace(index, f"{self._labels[index]} {option.search}")
-        self.refilter(keep=True)
+    def set_options(self, options: Iterable[Option]) -> None:
+        """Other options in place of all; the cursor stays on the one with the same label."""
+        index = self.current
+        label = self._labels[index] if index is not None else ""
+        self.options, self._labels, self._haystack = [], [], Haystack()
+        self._take_in(options)
+        self.refilter(cursor=self._labels.index(label) if label in self._labels else None)
 
     @property
     def current(self) -> int | None:
@@ -177,7 +183,9 @@ class PickerBase(Sheet[R], Generic[R]):
         typed = self.typed.strip()
         self._matcher = Matcher(typed)
         found = self._haystack.find(typed)
-        self._shown = found if typed else self._with_headings(found)
+        self._shown = list(found) if typed else self._with_headings(found)
+        if self._free_text and typed and typed not in self._labels:
+            self._shown.append(_TYPED)
         place = self._shown.index(wanted) if wanted is not None and wanted in self._shown else 0
         self.query_one(RowList).show(len(self._shown), self._row, cursor=place)
         self.count()
@@ -206,8 +214,11 @@ class PickerBase(Sheet[R], Generic[R]):
 
     def _row(self, place: int) -> Row:
         index = self._shown[place]
+        if index == _TYPED:
+            return Row([("take ", "dim"), (one_line(self.typed), "strong"), (" as it is typed", "dim")])
         if index < 0:
-            return Row([(self._groups[-1 - index], "group")], heading=True)
+            name, dot, more = self._groups[-1 - index].partition(" · ")
+            return Row([(name, "group"), (dot + more, "dim")], heading=True)
         return self.row_of(index)
 
     def row_of(self, index: int) -> Row:
@@ -285,6 +296,12 @@ class PickerBase(Sheet[R], Generic[R]):
         """Take the option under the cursor."""
         if (index := self.current) is not None:
             self.picked(index, "")
+        elif self._free_text and self.typed.strip():
+            self.picked_text(self.typed.strip())
+
+    def picked_text(self, text: str) -> None:
+        """Give back what was typed: only with `free_text`."""
+        raise NotImplementedError
 
     def action_move(self, step: int) -> None:
         """Up or down."""

@@ -103,7 +103,8 @@ class Sheet(ModalScreen[R], Generic[R]):
 
     def hints(self) -> Iterable[Hint]:
         """The keys to show: the screen's own bindings as they are now, remapped ones with their new keys."""
-        order = [binding.action for binding in type(self).BINDINGS if isinstance(binding, Binding)]
+        bound = [one for kind in reversed(type(self).__mro__) for one in kind.__dict__.get("BINDINGS", ())]
+        order = [binding.action for binding in bound if isinstance(binding, Binding)]
         found: dict[str, Hint] = {}
         for key, (node, binding, enabled, _) in self.active_bindings.items():
             if node is self and binding.show and enabled and binding.action not in found:
@@ -129,7 +130,7 @@ class Sheet(ModalScreen[R], Generic[R]):
 
     def on_click(self, event: Click) -> None:
         """A click beside the sheet closes it."""
-        if event.widget is self:
+        if not self.frame.region.contains(int(event.screen_x), int(event.screen_y)):
             self.action_close()
 
     def action_close(self) -> None:
