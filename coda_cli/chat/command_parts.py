@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 
 from coda_cli.chat.entry import numbered
@@ -14,27 +13,6 @@ def excerpt(text: str, length: int = 60) -> str:
     """The beginning of *text* on one line."""
     words = " ".join(text[: 4 * length].split())
     return words if len(words) <= length else f"{words[: length - 1].rstrip()}…"
-
-
-def ago(when: float, now: float | None = None) -> str:
-    """How long ago, in a word or two."""
-    seconds = (time.time() if now is None else now) - when
-    for below, unit, name in ((3600, 60, "m"), (86400, 3600, "h"), (30 * 86400, 86400, "d"), (1e12, 30 * 86400, "mo")):
-        if seconds < below:
-            return f"{seconds // unit:.0f}{name} ago" if seconds >= 60 else "now"
-    return ""
-
-
-def money(cost: float | None) -> str:
-    """A price in USD; "unpriced" where none is known."""
-    if cost is None:
-        return "unpriced"
-    return f"${cost:.2f}" if cost >= 1 or cost == 0 else f"${cost:.4f}"
-
-
-def counted(number: int, what: str) -> str:
-    """`1 message`, `2,000 messages`."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def beginning_with(typed: str, values: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from coda_cli.chat.command_parts import ago, beginning_with, counted, excerpt, opened_id
+from coda_cli.chat.command_parts import beginning_with, excerpt, opened_id
 from coda_cli.chat.commands import Command
 from coda_cli.chat.front import Front, Option
+from coda_cli.chat.words import ago, counted
 from coda_cli.engine.conversations.info import HIT_END, HIT_START, ConversationInfo
 from coda_cli.engine.core.errors import UsageError
 

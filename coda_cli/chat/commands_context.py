@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from coda_cli.chat.command_parts import beginning_with, cell, counted, excerpt, money, opened_id
+from coda_cli.chat.command_parts import beginning_with, cell, excerpt, opened_id
 from coda_cli.chat.commands import Command
 from coda_cli.chat.front import Front
 from coda_cli.chat.inspection import context_text, inspect_text, usage_text
+from coda_cli.chat.words import counted, money
 from coda_cli.engine.core.errors import UsageError
 
 _NONE: Final = ("-", "none", "off", "clear")

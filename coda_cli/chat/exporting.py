@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-import time
 from pathlib import Path
 from typing import Final
 
 from coda_cli import paths
 from coda_cli.chat.session import ChatSession
+from coda_cli.chat.words import file_name
 from coda_cli.engine.conversations.export import ExportFormat, export_html, export_json, export_markdown
 from coda_cli.engine.conversations.importers import ImportReport, import_file
 from coda_cli.engine.conversations.store import Folder
-from coda_cli.engine.conversations.tree import Conversation
 from coda_cli.engine.core.errors import UsageError
-from coda_cli.engine.rendering.sanitize import sanitize
 
 SUFFIXES: Final[dict[str, ExportFormat]] = {
     ".md": "md",
@@ -24,7 +20,6 @@ SUFFIXES: Final[dict[str, ExportFormat]] = {
     ".html": "html",
     ".htm": "html",
 }
-_SLUG: Final = re.compile(r"[^\w]+")
 
 
 def export(session: ChatSession, form: ExportFormat | None, file: Path | None) -> Path:
@@ -44,19 +39,13 @@ def export(session: ChatSession, form: ExportFormat | None, file: Path | None) -
         text = export_json(shelf, name)
     else:
         text = (export_markdown if form == "md" else export_html)(conversation)
-    target = file if file is not None else _free(Path(file_name(conversation, form)))
+    target = (
+        file
+        if file is not None
+        else _free(Path(file_name(conversation.id, conversation.name, conversation.created, form)))
+    )
     _write(target, text)
     return target
-
-
-def file_name(conversation: Conversation, form: str) -> str:
-    """A file name that says what is in it and is safe everywhere."""
-    created = conversation.created
-    day = time.strftime("%Y-%m-%d", time.localtime(created)) if 0 < created < 2.5e11 else "undated"
-    slug = _SLUG.sub("-", sanitize(conversation.name[:200])).strip("-").lower()
-    words = slug.encode()[:60].decode("utf-8", "ignore").strip("-")
-    unique = hashlib.sha256(conversation.id.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return "-".join(filter(None, [day, words, unique])) + f".{form}"
 
 
 def _free(file: Path) -> Path:

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from coda_cli.chat.command_parts import cell, money
+from coda_cli.chat.command_parts import cell
 from coda_cli.chat.session import ChatSession
+from coda_cli.chat.words import money
 from coda_cli.engine.conversations.context import Limits
 from coda_cli.engine.conversations.outline import fenced
 from coda_cli.engine.conversations.tree import Conversation

@@ -223,18 +223,6 @@ def short_message(message_id: str) -> str:
     return message_id[4:12] if _MESSAGE.fullmatch(message_id) else cut(one_line(message_id) or "(empty)", 16)
 
 
-def ago(when: float, now: float) -> str:
-    """How long ago, in one word or two."""
-    seconds = now - when
-    if seconds < 60:
-        return "now" if seconds > -60 else "ahead"
-    steps = ((3600, 60, "m"), (86400, 3600, "h"), (30 * 86400, 86400, "d"), (365 * 86400, 30 * 86400, "mo"))
-    for below, unit, name in steps:
-        if seconds < below:
-            return f"{seconds // unit:.0f}{name} ago"
-    return f"{min(seconds // (365 * 86400), 99):.0f}y ago"
-
-
 def clock(when: float) -> str:
     """A time for a person, in the local time zone; "" for none."""
     if not 0 < when < 2.5e11:
@@ -249,13 +237,6 @@ def iso(when: float) -> str:
     return datetime.fromtimestamp(when).astimezone().isoformat(timespec="seconds")
 
 
-def money(cost: float | None) -> str:
-    """A price in USD; "" where none is known."""
-    if cost is None:
-        return ""
-    return f"${cost:.2f}" if cost >= 1 or cost == 0 else f"${cost:.4f}"
-
-
 def amount(size: int) -> str:
     """Bytes for a person."""
     value = float(size)
@@ -264,11 +245,6 @@ def amount(size: int) -> str:
             break
         value /= 1000
     return f"{size} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
-
-
-def counted(number: int, what: str) -> str:
-    """`1 message`, `2,000 messages`."""
-    return f"{number:,} {what}s" if number != 1 else f"1 {what}"
 
 
 class ProgressLine:

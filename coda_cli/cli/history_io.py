@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -10,16 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from coda_cli import paths
-from coda_cli.cli.history_common import (
-    ProgressLine,
-    amount,
-    counted,
-    find,
-    find_message,
-    one_line,
-    open_folder,
-    short_id,
-)
+from coda_cli.chat.words import counted, file_name
+from coda_cli.cli.history_common import ProgressLine, amount, find, find_message, one_line, open_folder, short_id
 from coda_cli.cli.history_show import put_export
 from coda_cli.cli.output import EXIT_FAILURE, EXIT_OK, put, put_json, report, say, warn
 from coda_cli.engine.conversations.export import ExportFormat, export_html, export_json, export_markdown
@@ -36,7 +27,6 @@ _SUFFIXES: Final[dict[str, ExportFormat]] = {
     ".htm": "html",
 }
 _ALL: Final = 10_000_000
-_SLUG: Final = re.compile(r"[^\w]+")
 
 
 # ---- export ---------------------------------------------------------------------------------------------------------
@@ -101,7 +91,7 @@ def export_all(form: ExportFormat | None, *, tree: bool, output: Path | None, js
         rows = folder.rows(Filter(), limit=_ALL)
         for number, row in enumerate(rows):
             progress(number, len(rows))
-            file = output / _name(row.id, row.title, row.created, form)
+            file = output / file_name(row.id, row.title, row.created, form)
             try:
                 _write(file, _text(folder, row.id, form, branch=None, tree=tree))
             except KeyError:
@@ -114,16 +104,6 @@ def export_all(form: ExportFormat | None, *, tree: bool, output: Path | None, js
         put_json(written)
     say(f"{counted(len(written), 'conversation')} written to {output}")
     return code
-
-
-def _name(conversation_id: str, title: str, created: float, form: str) -> str:
-    """A file name that says what is in it, is safe everywhere, and is the same each time."""
-    import hashlib
-
-    day = time.strftime("%Y-%m-%d", time.localtime(created)) if 0 < created < 2.5e11 else "undated"
-    words = _SLUG.sub("-", sanitize(title[:200])).strip("-").encode()[:60].decode("utf-8", "ignore").strip("-")
-    unique = hashlib.sha256(conversation_id.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return "-".join(filter(None, [day, words.lower(), unique])) + f".{form}"
 
 
 # ---- import ---------------------------------------------------------------------------------------------------------

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from coda_cli.chat.words import ago, money
 from coda_cli.cli.history_common import (
-    ago,
     cells,
     cut,
     iso,
-    money,
     one_line,
     open_index,
     pad,
@@ -96,7 +95,7 @@ def _table(rows: Sequence[ConversationInfo], columns: int) -> list[str]:
             str(row.messages),
             one_line(row.model),
             one_line(", ".join(row.tags)),
-            money(row.cost),
+            money(row.cost, ""),
         ]
         for row in rows
     ]

@@ -7,17 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from coda_cli.cli.history_common import (
-    clock,
-    counted,
-    cut,
-    find,
-    find_message,
-    one_line,
-    open_folder,
-    short_message,
-    width,
-)
+from coda_cli.chat.words import counted
+from coda_cli.cli.history_common import clock, cut, find, find_message, one_line, open_folder, short_message, width
 from coda_cli.cli.output import can_draw, put_json, style, warn
 from coda_cli.engine.conversations.outline import attached, speaker
 from coda_cli.engine.conversations.tree import Conversation, Node, Summary

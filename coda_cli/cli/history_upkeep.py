@@ -8,7 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from coda_cli import paths
-from coda_cli.cli.history_common import ProgressLine, amount, counted, money, one_line, open_folder, open_index, pad
+from coda_cli.chat.words import counted, money
+from coda_cli.cli.history_common import ProgressLine, amount, one_line, open_folder, open_index, pad
 from coda_cli.cli.output import EXIT_FAILURE, EXIT_OK, put, put_json, say, style, warn
 from coda_cli.engine.conversations.findings import Finding, VerifyReport
 

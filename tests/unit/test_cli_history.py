@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from coda_cli.chat import words
 from coda_cli.cli import history_common as common, history_list as listing, history_show as showing
 from coda_cli.engine.conversations import operations
 from coda_cli.engine.conversations.info import HIT_END, HIT_START, ConversationInfo, Filter, SearchHit
@@ -121,7 +122,7 @@ def test_cut_and_pad_keep_to_the_columns(text: str, columns: int) -> None:
     ],
 )
 def test_how_long_ago(seconds: float, told: str) -> None:
-    assert common.ago(1.7e9 - seconds, 1.7e9) == told
+    assert words.ago(1.7e9 - seconds, 1.7e9) == told
     assert len(told) <= 8
 
 

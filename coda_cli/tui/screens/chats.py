@@ -13,7 +13,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
-from coda_cli.chat.command_parts import counted
+from coda_cli.chat.words import counted
 from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.core.errors import CodaError
 from coda_cli.tui.screens.ask_text import AskText

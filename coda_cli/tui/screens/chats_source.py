@@ -10,7 +10,7 @@ from heapq import nlargest
 from pathlib import Path
 from typing import Final
 
-from coda_cli.chat.command_parts import ago, counted
+from coda_cli.chat.words import ago, counted
 from coda_cli.engine.conversations.info import HIT_END, HIT_START, ConversationInfo, Filter, SearchHit
 from coda_cli.engine.conversations.journal import Journal, StoreError
 from coda_cli.engine.conversations.manager import ConversationManager

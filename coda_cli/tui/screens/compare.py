@@ -17,9 +17,9 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
-from coda_cli.chat.command_parts import money
 from coda_cli.chat.comparison import Comparison, Contender
 from coda_cli.chat.entry import Entry
+from coda_cli.chat.words import money
 from coda_cli.engine.core.events import (
     AnalyticsUpdate,
     ContextCompacted,

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from coda_cli.chat.command_parts import money
 from coda_cli.chat.inspection import Share, request_json
 from coda_cli.chat.session import ChatSession
+from coda_cli.chat.words import money
 from coda_cli.engine.core.errors import LLMError
 from coda_cli.engine.core.events import (
     ContextCompacted,

@@ -12,8 +12,8 @@ from textual.events import Key
 from textual.widget import Widget
 from textual.widgets import Input
 
-from coda_cli.chat.command_parts import ago, counted
 from coda_cli.chat.file_blocks import split_files
+from coda_cli.chat.words import ago, counted
 from coda_cli.engine.conversations.tree import Conversation, Node
 from coda_cli.engine.core.messages import MessageRole
 from coda_cli.tui.screens.chats_source import now
