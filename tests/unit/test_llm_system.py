@@ -11,6 +11,7 @@ import pytest
 from coda_cli import (
     BaseLLMProvider,
     ConversationConfig,
+    ConversationManager,
     FunctionCallingConfig,
     LLMAuthenticationError,
     LLMConfig,
@@ -556,3 +557,31 @@ async def test_an_environment_that_no_connection_can_be_made_with_is_one_of_our_
     with pytest.raises(LLMConnectionError) as caught:
         await LLMManager(config()).generate_response("x")
     assert caught.value.hint
+
+
+async def test_conversations_are_created_added_to_and_read_as_the_document_shows_and_outlive_their_manager() -> None:
+    conv_manager = ConversationManager()
+
+    # Create conversation
+    conversation = await conv_manager.create_conversation("my-conversation")
+
+    # Add messages
+    message = LLMMessage(role=MessageRole.USER, content="Hello, world!")
+    await conv_manager.add_message("my-conversation", message)
+
+    # Get conversation context
+    context = await conv_manager.get_conversation_context("my-conversation", max_tokens=4000)
+
+    assert conversation.id == "my-conversation"
+    assert [one.content for one in context] == ["Hello, world!"]
+    again = ConversationManager()  # another process, say
+    assert [info.title for info in await again.list_conversations()] == ["Hello, world!"]
+
+
+async def test_a_conversation_goes_on_after_the_program_has_ended() -> None:
+    manager, _ = scripted("It is blue.")
+    response = await manager.generate_response("Which colour?")
+    await manager.aclose()
+    again, provider = scripted("As I said.")
+    await again.continue_conversation(response.conversation_id, "Sure?")
+    assert [message.content for message in provider.requests[0].messages] == ["Which colour?", "It is blue.", "Sure?"]
