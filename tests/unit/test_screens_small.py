@@ -111,7 +111,7 @@ _PAGE = "# Title\n\n" + "\n".join(f"line {number} of list[int]" for number in ra
 
 @every_size
 async def test_a_text_is_read_found_in_and_closed(size: tuple[int, int]) -> None:
-    app = Host(Reader("Help", _PAGE))
+    app = Host(Reader("Help", _PAGE, markdown=False))
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         assert "line 1 of list[int]" in seen(app)
@@ -136,7 +136,7 @@ async def test_a_text_is_read_found_in_and_closed(size: tuple[int, int]) -> None
 
 @every_size
 async def test_the_line_that_finds_can_be_clicked(size: tuple[int, int]) -> None:
-    app = Host(Reader("Help", _PAGE))
+    app = Host(Reader("Help", _PAGE, markdown=False))
     async with app.run_test(size=size) as pilot:
         await pilot.press("slash", *"line 29")
         await pilot.pause()
@@ -149,7 +149,7 @@ async def test_the_line_that_finds_can_be_clicked(size: tuple[int, int]) -> None
 
 
 async def test_a_text_that_is_not_there_counts_none() -> None:
-    app = Host(Reader("Help", _PAGE))
+    app = Host(Reader("Help", _PAGE, markdown=False))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("slash", *"nowhere")
         await pilot.pause()
@@ -161,7 +161,7 @@ async def test_a_text_that_is_not_there_counts_none() -> None:
 
 @every_size
 async def test_a_hostile_text_is_only_text(size: tuple[int, int]) -> None:
-    app = Host(Reader(HOSTILE, HOSTILE * 50 + "\n" + "x" * 100_000 + "\n" + "e\u0301" * 5_000))
+    app = Host(Reader(HOSTILE, HOSTILE * 50 + "\n" + "x" * 100_000 + "\n" + "e\u0301" * 5_000, markdown=False))
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         assert_harmless(app)
@@ -171,9 +171,28 @@ async def test_a_hostile_text_is_only_text(size: tuple[int, int]) -> None:
         assert_harmless(app)
 
 
+@every_size
+async def test_markdown_is_laid_out_for_the_width_and_found_in(size: tuple[int, int]) -> None:
+    source = f"# Head\n\n- one **two**\n- three\n\n| a | b |\n|---|---|\n| 1 | `x[0]` |\n\n{'word ' * 100}\n\n{HOSTILE}"
+    app = Host(Reader("Help", source))
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        shown = seen(app)
+        assert "• one two" in shown
+        assert "**" not in shown
+        assert "x[0]" in shown
+        await pilot.press("slash", *"evil")
+        await pilot.pause()
+        assert "1/1" in seen(app)
+        assert_harmless(app)
+        await pilot.resize_terminal(100, 30)
+        await pilot.pause()
+        assert "• three" in seen(app) or "evil" in seen(app)
+
+
 async def test_a_resize_keeps_the_line_at_the_top() -> None:
     text = "\n".join(f"{number} " + "word " * 30 for number in range(200))
-    app = Host(Reader("Help", text))
+    app = Host(Reader("Help", text, markdown=False))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         view = app.screen.query_one(TextView)

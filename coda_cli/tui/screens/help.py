@@ -17,8 +17,8 @@ from coda_cli.tui.screens.runs import Row, Run, lit, one_line
 if TYPE_CHECKING:
     from coda_cli.tui.app import CodaApp
 
-_KEYS: Final = 28
-"""Columns of the keys and commands."""
+_KEYS: Final = (24, 33)
+"""Columns of the keys and commands: where there are few columns, and where there are enough."""
 _NAMES: Final[Mapping[str, str]] = {
     "escape": "Esc",
     "enter": "Enter",
@@ -87,7 +87,7 @@ class Help(PickerBase[None]):
         first: list[Run] = lit(label, self._matcher.places(label), "accent") if typed else [(label, "accent")]
         does = one_line(entry.detail)
         second = lit(does, self._matcher.places(does)) if typed else [(does, "")]
-        return Row([*first, (" " * max(2, _KEYS - len(label)), ""), *second])
+        return Row([*first, (" " * max(2, _KEYS[not self.has_class("-narrow")] - len(label)), ""), *second])
 
     def picked(self, index: int, action: str) -> None:
         """Run the command."""

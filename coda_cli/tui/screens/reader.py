@@ -10,12 +10,13 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from coda_cli.tui.screens.find_bar import FindBar
+from coda_cli.tui.screens.markdown_view import MarkdownView
 from coda_cli.tui.screens.sheet import Sheet
 from coda_cli.tui.screens.text_view import TextView
 
 
 class Reader(Sheet[None]):
-    """*text* is untrusted Markdown."""
+    """*text* is untrusted: Markdown, or with *markdown* off shown as it is written."""
 
     DEFAULT_CSS = """
     Reader {
@@ -32,13 +33,13 @@ class Reader(Sheet[None]):
     ]
     AUTO_FOCUS = "TextView"
 
-    def __init__(self, title: str, text: str) -> None:
+    def __init__(self, title: str, text: str, *, markdown: bool = True) -> None:
         super().__init__(title)
-        self._text = text
+        self._text, self._markdown = text, markdown
 
     def compose_sheet(self) -> Iterable[Widget]:
         """The text, and the line to find in it."""
-        yield TextView(self._text)
+        yield MarkdownView(self._text) if self._markdown else TextView(self._text)
         yield FindBar()
 
     @property
