@@ -22,6 +22,7 @@ from coda_cli.tui.shell import Shell
 from coda_cli.tui.sidebar import Sidebar
 from coda_cli.tui.starting import Start, show_download, who_answers
 from coda_cli.tui.transcript.messages import Acted, AtEnd, LinkPressed, NeedOlder, Selected
+from coda_cli.tui.warm import collect_again, warm_up
 
 if TYPE_CHECKING:
     from coda_cli.chat.session import ChatSession
@@ -108,6 +109,7 @@ class CodaApp(Shell):
         for message in early:
             await self._submitted(message)
         self.work(self._greet())
+        collect_again()
 
     async def _first_view(self) -> None:
         try:
@@ -179,6 +181,8 @@ class CodaApp(Shell):
 
     @on(Prompt.Changed)
     def _draft(self) -> None:
+        if not self.prompt.is_blank:
+            warm_up()
         if self._session is not None:
             self._session.drafts.note(self._session.conversation_id, self.prompt.text_for_draft())
 

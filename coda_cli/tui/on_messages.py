@@ -26,7 +26,13 @@ class OnMessages:
         self._front = front
 
     async def act(self, action: str, entry_id: str) -> None:
-        """Do *action* to the entry. Raises CodaError."""
+        """Do *action* to the entry. What cannot be done is told in passing; raises CodaError for what fails."""
+        try:
+            await self._checked(action, entry_id)
+        except UsageError as error:
+            self._app.tell(f"{error.message}: {error.hint}" if error.hint else error.message)
+
+    async def _checked(self, action: str, entry_id: str) -> None:
         if action not in _READS and self._app.flow.busy:
             raise UsageError("an answer is under way", hint="Esc stops it; what came is kept")
         entry = next((one for one in self._app.pages.entries if one.id == entry_id), None)
@@ -35,7 +41,8 @@ class OnMessages:
         elif action == "copy" and entry is None:
             self._front.copied(self._app.transcript.source_of(entry_id))
         elif entry is None:
-            raise UsageError("this is no message of the chat", hint="j and k walk through the messages")
+            under_way = "it is still on its way" if self._app.flow.busy else "j and k walk through the messages"
+            raise UsageError("this is no message of the chat", hint=under_way)
         else:
             await self._act(action, entry)
 
@@ -47,7 +54,7 @@ class OnMessages:
             case "copy_code":
                 await self._copy_code(entry)
             case "edit":
-                await commands.run(front, f"/edit {entry.id}")
+                await commands.run(front, f"/edit {self._question_of(entry).id}")
             case "retry_with":
                 await self._retry_with(entry)
             case "fork":
@@ -62,6 +69,12 @@ class OnMessages:
                 await self._step(entry, 1)
             case _:
                 raise UsageError(f"there is no action {action!r}")
+
+    def _question_of(self, entry: Entry) -> Entry:
+        """The entry itself, or of an answer its question."""
+        entries = self._app.pages.entries
+        before = reversed(entries[: entries.index(entry) + 1])
+        return next((one for one in before if one.kind == "user"), entry)
 
     async def _copy_code(self, entry: Entry) -> None:
         blocks = code_blocks(entry.text)

@@ -48,6 +48,8 @@ class Shell(App[int]):
         self._styles = _styles(start.theme)
         self.chat_theme = start.theme
         self.defect: BaseException | None = None
+        self.told: list[BaseException] = []
+        """Defects that did not end the chat."""
         self.transcript = Transcript(styles=self._styles)
         self.pages = Pages(self.transcript)
         self.bar = Bar(self._styles)
@@ -120,6 +122,7 @@ class Shell(App[int]):
         if isinstance(error, CodaError):
             self._flow.fail(error)
             return
+        self.told.append(error)
         frame = traceback.extract_tb(error.__traceback__)[-1:]
         place = f" ({Path(frame[0].filename).name}:{frame[0].lineno})" if frame else ""
         self._flow.fail(
@@ -175,6 +178,10 @@ class Shell(App[int]):
             self.pages.go(at, text)
         self.show_editing()
         self.show_queue()
+        # Counting a long chat takes a while: not before it is seen.
+        self.call_after_refresh(lambda: self.work(self._show_around()))
+
+    async def _show_around(self) -> None:
         await self.show_gauge()
         await self.show_sidebar()
 
@@ -209,8 +216,10 @@ class Shell(App[int]):
 
     async def show_title(self) -> None:
         """Have the chat named, if the settings say so, and show the name."""
-        await self.session.title_if_wanted()
-        await self.show_sidebar()
+        from coda_cli.chat.titles import title_if_wanted
+
+        if await title_if_wanted(self.session):
+            await self.show_sidebar()
 
     def show_queue(self) -> None:
         """The questions that wait."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.pilot import Pilot
 
-from coda_cli.chat.entries import Entry, ToolCard
+from coda_cli.chat.entry import Entry, ToolCard
 from coda_cli.tui.transcript import Transcript
 from tests.unit.transcripts import NOW, Show, answer, conversation, question
 
@@ -141,7 +141,7 @@ async def test_a_header_tells_who_when_which_version_and_a_footer_what_it_took()
 
 async def test_what_went_wrong_stands_under_the_answer_with_its_hint_and_a_retry() -> None:
     broken = answer("Half of", status="error", hint="wait a minute")
-    app = Show([broken, Entry("note-1", "error", "No connection", hint="start `ollama serve`")])
+    app = Show([broken, Entry("note-1", "error", "No connection", provider="ollama", hint="start `ollama serve`")])
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
         text = app.texts()

@@ -199,6 +199,6 @@ def failure(entry: Entry) -> Block:
     def draw(width: int) -> list[Line]:
         lines = plain_lines(f"✗ {text}", width, ("error",))
         lines += plain_lines(f"hint: {hint}", width, ("hint",)) if hint else []
-        return [*lines, _retry()[1:]]
+        return [*lines, _retry()[1:]] if entry.provider else lines  # only what a model failed at can be tried again
 
     return Block(draw, text)
