@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from coda_cli.engine.rendering.blocks import MAX_NESTING, block_tokens, parser
-from coda_cli.markdown.code import highlight
+from coda_cli.markdown.code import highlight, lexer_for
 from coda_cli.markdown.table import layout
 from coda_cli.markdown.text import HARD, PANEL, Key, Line, clean, fold, line_cells, marked, plain, split_lines, wrap
 
@@ -27,6 +27,13 @@ _MIN_WIDTH: Final = 8
 _SAFE_URL: Final = re.compile(r"(?:https?://|mailto:)[!-~]+", re.IGNORECASE)
 _BARE_URL: Final = re.compile(r"\bhttps?://[!-;=?-~]+")
 _SPANS: Final = {"strong": "strong", "em": "em", "s": "strike", "link": "link"}
+
+
+def warm() -> None:
+    """Import and build what the first render would wait for, some 0.1 s: for a thread while nothing else is to do."""
+    MarkdownRenderer(widget=True).render("`a` | *b*\n\n```python\nx\n```", 80)
+    for language in ("bash", "json", "javascript"):
+        lexer_for(language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +196,13 @@ class MarkdownRenderer:
 
     def table(
         self, source: str, references: Mapping[str, dict[str, object]]
-    ) -> tuple[list[list[Line]], list[str]] | None:
-        """The cells and the alignments of *source*, which is one table; None if it is anything else."""
+    ) -> tuple[list[list[Line]], list[str], int] | None:
+        """The cells, the alignments and the number of lines of the table that *source* begins with, if it does."""
         self._references = dict(references)
         tokens = block_tokens(source, self._references)
-        if not tokens or tokens[0].type != "table_open" or _closing(tokens, 0) != len(tokens) - 1:
+        if not tokens or tokens[0].type != "table_open" or tokens[0].map is None or tokens[0].map[0]:
             return None
-        return self._cells(tokens[1:-1])
+        return (*self._cells(tokens[1 : _closing(tokens, 0)]), tokens[0].map[1])
 
     def _cells(self, inner: Sequence[Token]) -> tuple[list[list[Line]], list[str]]:
         rows: list[list[Line]] = []

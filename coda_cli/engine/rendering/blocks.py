@@ -150,6 +150,15 @@ class BlockSplitter:
         self._credit += CREDIT * len(complete)
         return self._take(_split(complete))
 
+    def release(self, start: int, end: int) -> None:
+        """Forget complete lines of the open block: a caller has taken them as they are.
+
+        What is left must be a block of the same kind (the later items of a list, a table with fewer rows); it is all
+        that the finished block will have.
+        """
+        self._size -= sum(map(len, self._lines[start:end]))
+        del self._lines[start:end]
+
     def finish(self) -> list[str]:
         """The text is at its end: returns every block that is left and empties the tail."""
         finished: list[str] = []

@@ -37,6 +37,7 @@ class Bar(Widget):
 
     def set_colours(self, styles: Styles) -> None:
         """Use other colours."""
+        self._look = styles
         self._track = Strip([Segment(" ", styles.base)], 1)
         self._grip = Strip([Segment("▐", styles.of(("bar_thumb",)))], 1)
         if self.is_mounted:
@@ -61,7 +62,7 @@ class Bar(Widget):
         """One of two strips for each row."""
         start, end = self._thumb
         strips = [self._grip if start <= y < end else self._track for y in range(crop.y, crop.bottom)]
-        strips = filtered(self, strips)
+        strips = filtered(self, strips, self._look)
         return [strip if crop.width == 1 else strip.crop_extend(crop.x, crop.right, None) for strip in strips]
 
     def get_content_width(self, container: Size, viewport: Size) -> int:

@@ -22,6 +22,7 @@ FRAME: Final = 1 / 25
 # A frame that takes long puts the next one off, so that drawing never eats the processor or the keys.
 _EASE: Final = 5.0
 _SLICE: Final = 4096
+_MOST: Final = 8192
 _BUDGET: Final = 0.010
 
 
@@ -119,7 +120,8 @@ class Feeding(Viewport):
                 self._arm_work(view)
 
     def _take(self, view: EntryView, deadline: float) -> bool:
-        """Feed pending text until *deadline*; whether some is left."""
+        """Feed pending text until *deadline*, and no more than can be drawn in a frame; whether some is left."""
+        taken = 0
         while self._pending:
             reasoning, text = self._pending[0]
             count = 1
@@ -136,7 +138,8 @@ class Feeding(Viewport):
             stream = view.reasoning if reasoning else view.text
             if stream is not None:
                 stream.feed(joined)
-            if time.perf_counter() > deadline:
+            taken += len(joined)
+            if time.perf_counter() > deadline or taken >= _MOST:
                 break
         return bool(self._pending)
 
@@ -160,7 +163,8 @@ class Feeding(Viewport):
         """Another answer begins: close the one before as it is."""
         if self._live is not None:
             view = self._live
-            self._take(view, float("inf"))
+            while self._take(view, float("inf")):
+                pass
             self._close(view, self._ending or view.entry)
         self._stop_stream()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ from coda_cli.tui.transcript.blocks import Block, Row, rows_of
 _DOUBT: Final = 40
 # Lexers that are no state machine of Pygments' own start again at most so many lines back, at an unindented line.
 _WINDOW: Final = 120
+_EVERY: Final = 0.2
+"""Seconds from one lexing of all that is in doubt to the next; in between only new lines are lexed."""
 _OPENER: Final = re.compile(r"( {0,3})(?:`{3,}|~{3,})[ \t]*(.*)")
 
 
@@ -37,6 +40,8 @@ class OpenFence:
         self._partial = ""
         self._lexed = _Lexed()
         self._lexer: Lexer | None = None
+        self._known = False
+        self._doubted = 0.0
         self._raw: list[str] = []
         self.block = Block(self._draw, opener, gap, style)
         self._starts: list[int] = []
@@ -57,10 +62,8 @@ class OpenFence:
             or (self._lexer is not None and not self._lexed.doubtful and len(self._code) <= _DOUBT)
         )
 
-    _known = False
-
-    def update(self, lines: Sequence[str], partial: str, width: int) -> None:
-        """Take complete *lines*, the next ones, and the beginning of the line after them."""
+    def update(self, lines: Sequence[str], partial: str, width: int, *, whole: bool = False) -> None:
+        """Take complete *lines*, the next ones, and the beginning of the line after them; *whole*: there is no more."""
         first = len(self._code)
         self._raw += lines
         for line in lines:
@@ -69,14 +72,14 @@ class OpenFence:
         if partial != self._partial or lines:
             self._partial = partial
         self.block.source = self._opener + "".join(self._raw) + partial
-        self._redraw(min(first, self._colour()), width)
+        self._redraw(min(first, self._colour(whole=whole)), width)
 
     def _clean(self, line: str) -> str:
         bare = line.lstrip(" ")
         return clean(line[min(self._indent, len(line) - len(bare)) :])
 
-    def _colour(self) -> int:
-        """Bring the lines up to date; returns the first that changed."""
+    def _colour(self, *, whole: bool) -> int:
+        """Bring the lines up to date, those in doubt too if *whole* or time; returns the first that changed."""
         code = [*self._code, self._clean(self._partial)] if self._partial else self._code
         if self._lexer is None and self._language and not self._known and self._size <= HIGHLIGHT_LIMIT:
             lexer = lexer_soon(self._language)
@@ -90,12 +93,18 @@ class OpenFence:
         if self._lexer is None or self._size > HIGHLIGHT_LIMIT:
             self._lines[first:] = [unlit(line)[0] for line in code[first:]]
             return first
-        first, lines = self._lexed.take(self._lexer, code)
-        while first < len(self._lines) and lines and self._lines[first] == lines[0]:
-            first += 1
-            lines = lines[1:]
-        self._lines[first:] = lines
-        return first
+        now = perf_counter()
+        doubt = whole or now - self._doubted > _EVERY
+        if doubt:
+            self._doubted = now
+        first, lines = self._lexed.take(self._lexer, code, len(self._code), doubt=doubt)
+        same = 0
+        for old, new in zip(self._lines[first:], lines, strict=False):
+            if old != new:
+                break
+            same += 1
+        self._lines[first + same :] = lines[same:]
+        return first + same
 
     def _redraw(self, first: int, width: int) -> None:
         """Lay out the lines from *first* on; rows before them stay."""
@@ -155,44 +164,64 @@ class OpenFence:
         return _Relexing(code, self._language, self._lines, block).work
 
 
+@dataclass(slots=True)
+class _State:
+    """Where lexing can begin: a line, and the lexer's states before it."""
+
+    line: int = 0
+    stack: tuple[str, ...] = ("root",)
+
+
 class _Lexed:
-    """Where lexing can go on: the first line that is in doubt and the state before it."""
+    """How far code is lexed: up to `_firm` for good, up to `_loose` unless later lines change it."""
 
     def __init__(self) -> None:
-        self._line = 0
-        self._stack: tuple[str, ...] = ("root",)
+        self._firm = _State()
+        self._loose = _State()
         self.doubtful = False
 
-    def take(self, lexer: Lexer, code: Sequence[str]) -> tuple[int, list[Line]]:
-        """The lines from the first that is in doubt; returns its number and them."""
-        first = self._line
+    def take(self, lexer: Lexer, code: Sequence[str], complete: int, *, doubt: bool) -> tuple[int, list[Line]]:
+        """Lex from the first line that has to be; with *doubt* also what is in doubt. Returns that line and the lines.
+
+        *complete* lines of *code* are whole, the one after them may grow.
+        """
         if not _resumable(lexer):
-            self.doubtful = True
-            if len(code) > 2 * _WINDOW + first:
-                at = len(code) - _WINDOW
-                while at > first and (not code[at] or code[at][0] in " \t})]"):
-                    at -= 1
-                self._line = at
-            text = "\n".join(code[first:])
-            return first, checked(text, [run for run in lex(lexer, text) if run[0]])
+            return self._take_window(lexer, code)
+        start = self._firm if doubt else self._loose
+        first = start.line
         # The line before is there for what looks back; it is not lexed.
         before = code[first - 1] + "\n" if first else ""
         text = before + "\n".join(code[first:])
-        final = len(text)
-        if len(code) - first > 2 * _DOUBT:
-            final = len(before) + sum(len(line) + 1 for line in code[first : len(code) - _DOUBT])
+        base = len(before)
+        last = base + sum(len(line) + 1 for line in code[first:complete])
+        firm = base
+        if doubt and complete - first > 2 * _DOUBT:
+            firm = base + sum(len(line) + 1 for line in code[first : complete - _DOUBT])
         runs: Line = []
-        end, stack = len(before), self._stack
-        for end_at, states, run in _states(lexer, text, len(before), list(self._stack)):
+        firm_at = loose_at = base
+        firm_stack = loose_stack = start.stack
+        for end, states, run in _states(lexer, text, base, list(start.stack)):
             if run[0]:
                 runs.append(run)
-            if end < end_at <= final and text[end_at - 1] == "\n" and len(code) - first > 2 * _DOUBT:
-                end, stack = end_at, tuple(states)
-        lines = checked(text[len(before) :], runs)
-        if end > len(before):
-            self._line += text.count("\n", len(before), end)
-            self._stack = stack
-        return first, lines
+            if loose_at < end <= last and text[end - 1] == "\n":
+                loose_at, loose_stack = end, tuple(states)
+                if end <= firm:
+                    firm_at, firm_stack = end, loose_stack
+        self._loose = _State(first + text.count("\n", base, loose_at), loose_stack)
+        if doubt:
+            self._firm = _State(first + text.count("\n", base, firm_at), firm_stack)
+        return first, checked(text[base:], runs)
+
+    def _take_window(self, lexer: Lexer, code: Sequence[str]) -> tuple[int, list[Line]]:
+        self.doubtful = True
+        first = self._firm.line
+        if len(code) > 2 * _WINDOW + first:
+            at = len(code) - _WINDOW
+            while at > first and (not code[at] or code[at][0] in " \t})]"):
+                at -= 1
+            self._firm = _State(at)
+        text = "\n".join(code[first:])
+        return first, checked(text, [run for run in lex(lexer, text) if run[0]])
 
 
 class _Relexing:

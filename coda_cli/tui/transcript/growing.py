@@ -14,7 +14,7 @@ from coda_cli.engine.rendering.blocks import block_tokens
 from coda_cli.markdown.render import ListShape, MarkdownRenderer, list_shape
 from coda_cli.markdown.table import Cell, measure, rows_of_table
 from coda_cli.markdown.text import Key, Line, split_lines
-from coda_cli.tui.transcript.blocks import Block, References
+from coda_cli.tui.transcript.blocks import Block, References, markdown_block
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -29,8 +29,13 @@ _ROWS: Final = 32
 class Growing(Protocol):
     """A block that is taken in parts."""
 
+    parts: list[Block]
+    """What is complete."""
+    release: tuple[int, int] | None
+    """Lines of the source that have become a part and must not come again, after an `update`."""
+
     def update(self, source: str, references: References, *, final: bool = False) -> list[Block] | None:
-        """The parts of *source*, which begins with what was given before; None if it cannot be taken in parts."""
+        """All parts, with those of *source*, what is not released; None if that cannot be taken in parts."""
 
 
 def growing(kind: str, renderer: MarkdownRenderer, *, style: Key, gap: bool) -> Growing | None:
@@ -57,15 +62,15 @@ class GrowingList:
         self._style = style
         self._gap = gap
         self._shape = _Shared()
-        self._parts: list[Block] = []
-        self._taken = 0
+        self.parts: list[Block] = []
+        self.release: tuple[int, int] | None = None
         self._items = 0
         self._marker = ("", "")
         self._drawn: tuple[int, bool] = (0, False)
 
     def update(self, source: str, references: References, *, final: bool = False) -> list[Block] | None:
         """The parts; the last one is what may still change."""
-        rest = source[self._taken :]
+        rest, self.release = source, None
         tokens = block_tokens(rest, {**references})
         if not tokens or (end := _list_end(tokens)) is None:
             return None
@@ -85,7 +90,7 @@ class GrowingList:
         if not final and len(starts) > _ITEMS:
             rest = self._freeze(rest, starts, references)
         self._spread()
-        return [*self._parts, self._part(rest, self._items, references)]
+        return [*self.parts, self._part(rest, self._items, references)]
 
     def _freeze(self, rest: str, starts: Sequence[int], references: References) -> str:
         """Make a part of all items but the last; returns the source of those."""
@@ -95,9 +100,9 @@ class GrowingList:
             return rest  # an item that stands further in may mean something else without those before it
         source = "\n".join(lines[:at]) + "\n"
         self._shape.loose = self._shape.loose or not lines[at - 1].strip()
-        self._parts.append(self._part(source, self._items, references))
+        self.parts.append(self._part(source, self._items, references))
         self._items += len(starts) - _KEEP
-        self._taken += len(source)
+        self.release = (0, at)
         return rest[len(source) :]
 
     def _part(self, source: str, before: int, references: References) -> Block:
@@ -114,7 +119,7 @@ class GrowingList:
         drawn = (len(str(self._shape.number + self._shape.count - 1)), self._shape.loose)
         if drawn != self._drawn:
             self._drawn = drawn
-            for place, part in enumerate(self._parts):
+            for place, part in enumerate(self.parts):
                 part.rows = None
                 part.gap = self._shape.loose if place else self._gap
 
@@ -141,11 +146,11 @@ class GrowingTable:
         self._style = style
         self._gap = gap
         self._columns = _Columns()
-        self._parts: list[Block] = []
+        self.parts: list[Block] = []
         self._settled: list[int] = []
         """What the columns need for the rows that are complete: one that is still growing may shrink again."""
         self._head = ""
-        self._taken = 0
+        self.release: tuple[int, int] | None = None
 
     def update(self, source: str, references: References, *, final: bool = False) -> list[Block] | None:
         """The parts; the last one is what may still change."""
@@ -154,39 +159,40 @@ class GrowingTable:
             if len(lines) < 3:
                 return None
             self._head = "\n".join(lines[:2]) + "\n"
-            self._taken = len(self._head)
-        rest = source[self._taken :]
-        if (rows := self._rows(rest.rstrip("\n") if final else rest, references)) is None:
+        self.release = None
+        if not source.startswith(self._head):
             return None
-        columns = self._columns
-        cut = 0
-        if not final and len(rows) > _ROWS:
-            cut = len("\n".join(rest.split("\n")[:_ROWS])) + 1
-        wanted = measure(rows, self._settled)
-        if cut:
-            self._settled = measure(rows[:_ROWS], self._settled)
-            self._parts.append(self._part(rest[:cut], rows[:_ROWS]))
-            self._taken += cut
-            rest, rows = rest[cut:], rows[_ROWS:]
-        for part in self._parts if wanted != columns.wanted else ():
-            part.rows = None
-        columns.wanted = wanted
-        return [*self._parts, self._part(rest, rows)]
-
-    def _rows(self, rest: str, references: References) -> list[list[Cell]] | None:
-        """The cells of the rows in *rest*; None if it is more than rows, one a line."""
-        if (found := self._renderer.table(self._head + rest, references)) is None:
+        found = self._renderer.table(source, references)
+        if found is None:
             return None
-        table = [[split_lines(cell) for cell in row] for row in found[0]]
-        if len(table) - 1 != rest.count("\n") + (not rest.endswith("\n") and rest != ""):
+        cells, aligns, count = found
+        table = [[split_lines(cell) for cell in row] for row in cells]
+        lines = source.removesuffix("\n").split("\n")
+        rest, after = lines[2:count], "\n".join(lines[count:])
+        if len(table) != count - 1 or (final and after.strip()):
             return None
-        if not self._columns.header:
+        columns, rows = self._columns, table[1:]
+        if not columns.header:
             self._settled = measure(table[:1], [1] * len(table[0]))
-            self._columns = _Columns(table[0], found[1], self._settled)
-        return table[1:]
+            columns.header, columns.aligns = table[0], aligns
+        wanted = measure(rows, self._settled)
+        if not final and len(rows) > _ROWS:
+            self._settled = measure(rows[:_ROWS], self._settled)
+            self.parts.append(self._part(rest[:_ROWS], rows[:_ROWS]))
+            self.release = (2, 2 + _ROWS)
+            rest, rows = rest[_ROWS:], rows[_ROWS:]
+        if wanted != columns.wanted:
+            columns.wanted = wanted
+            for part in self.parts:
+                part.rows = None
+        blocks = [*self.parts, self._part(rest, rows)]
+        if after.strip():
+            blocks.append(markdown_block(self._renderer, after, references, style=self._style, gap=True))
+        return blocks
 
-    def _part(self, source: str, rows: list[list[Cell]]) -> Block:
-        columns, first = self._columns, not self._parts
+    def _part(self, lines: Sequence[str], rows: list[list[Cell]]) -> Block:
+        columns, first = self._columns, not self.parts
+        source = "".join(f"{line}\n" for line in lines)
 
         def draw(width: int) -> list[Line]:
             return rows_of_table(columns.header, rows, columns.wanted, columns.aligns, width, first=first)

@@ -71,7 +71,7 @@ class MarkdownStream:
             return
         tail = self._splitter.tail
         references = dict(self._splitter.references)
-        if len(tail) > LONG and (parts := self._in_parts(tail, references)) is not None:
+        if (len(tail) > LONG or self._growing is not None) and (parts := self._in_parts(tail, references)) is not None:
             self.tail = parts
         else:
             self.tail = [self._block(tail, references)] if tail.strip() else []
@@ -83,7 +83,10 @@ class MarkdownStream:
         if self._growing is None:
             return None
         parts = self._growing.update(source, references, final=final)
+        if self._growing.release is not None:
+            self._splitter.release(*self._growing.release)
         if parts is None:
+            self.blocks += self._growing.parts
             self._growing, self._whole = None, self._splitter.open_kind
         return parts
 
@@ -115,7 +118,7 @@ class MarkdownStream:
             block = self._block(source, self._splitter.references)
             if self._fence is not None:
                 fence, self._fence = self._fence, None
-                fence.update(content_lines(source, self._opener)[fence.taken :], "", self._width())
+                fence.update(content_lines(source, self._opener)[fence.taken :], "", self._width(), whole=True)
                 if (job := fence.close(block)) is not None:
                     self.jobs.append(job)
             self.blocks.append(block)

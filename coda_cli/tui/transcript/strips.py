@@ -8,6 +8,7 @@ from typing import Final
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from textual.filter import ANSIToTruecolor
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -89,10 +90,11 @@ def names_at(row: Row, index: int) -> tuple[str, ...]:
     return ()
 
 
-def filtered(widget: Widget, strips: list[Strip]) -> list[Strip]:
+def filtered(widget: Widget, strips: list[Strip], styles: Styles) -> list[Strip]:
     """*strips* through Textual's line filters, as NO_COLOR and themes in the terminal's own colours ask for."""
-    if filters := widget.get_line_filters():
+    for line_filter in widget.get_line_filters():
+        if isinstance(line_filter, ANSIToTruecolor) and not styles.needs_filter:
+            continue
         background = widget.background_colors[1]
-        for line_filter in filters:
-            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        strips = [strip.apply_filter(line_filter, background) for strip in strips]
     return strips

@@ -62,7 +62,14 @@ class Styles:
             for name, value in values.items() if isinstance(values, dict) else ():
                 if isinstance(value, str) and (style := _parse(value)) is not None:
                     self._styles[f"{prefix}{name}"] = style
+        used = [colour for style in (self.base, *self._styles.values()) for colour in (style.color, style.bgcolor)]
+        self._ansi = any(colour is not None and colour.triplet is None for colour in used)
         self._combined: dict[Key, Style] = {}
+
+    @property
+    def needs_filter(self) -> bool:
+        """Whether some colour is one of the terminal's own sixteen, which Textual puts its theme's colours for."""
+        return self._ansi
 
     def of(self, key: Key) -> Style:
         """The style of text with these names, over the base. A name "@URL" makes it a link, "!..." is no style."""

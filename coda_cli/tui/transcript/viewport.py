@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Final
@@ -12,6 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.timer import Timer
 
+from coda_cli.markdown.render import warm
 from coda_cli.tui import private
 from coda_cli.tui.transcript.bar import Bar
 from coda_cli.tui.transcript.blocks import Row
@@ -83,6 +85,10 @@ class Viewport(ScrollView):
         if rows < 0:
             self._top = self._doc.lay_above(self._top, -rows)
         self.move_to(self._top + rows)
+
+    def on_mount(self) -> None:
+        """Load what the first answer needs while the first screen is looked at."""
+        self.call_after_refresh(lambda: threading.Thread(target=warm, daemon=True).start())
 
     def attach_bar(self, bar: Bar) -> None:
         """Keep *bar* up to date and let it move the view."""
@@ -190,7 +196,7 @@ class Viewport(ScrollView):
             for spot, row in self._doc.rows(self._top + crop.y, crop.height)
         ]
         strips += [blank(width, self._look)] * (crop.height - len(strips))
-        strips = filtered(self, strips)
+        strips = filtered(self, strips, self._look)
         if crop.width == width and not crop.x:
             return strips
         return [strip.crop_extend(crop.x, crop.right, self._look.base) for strip in strips]
