@@ -49,13 +49,14 @@ class CodaApp(Shell):
         Binding("ctrl+p", "palette", "Commands", id="palette"),
         Binding("ctrl+s,ctrl+l", "chats", "Chats", id="chats"),
         Binding("ctrl+n", "command('/new')", "New chat", id="new"),
-        Binding("ctrl+f", "find", "Find in this chat", id="find"),
+        # What moves the focus has priority: Textual runs it before the letters that were typed behind it.
+        Binding("ctrl+f", "find", "Find in this chat", id="find", priority=True),
         Binding("ctrl+t", "toggle_reasoning", "Thinking", id="reasoning"),
         Binding("ctrl+o", "toggle_tools", "Tool calls", id="tools"),
         Binding("ctrl+b", "toggle_sidebar", "Sidebar", id="sidebar"),
         Binding("f2", "command('/model')", "Model", id="model"),
         Binding("ctrl+shift+c,super+c", "copy", "Copy", id="copy"),
-        Binding("shift+tab,ctrl+up", "focus_transcript", "Messages", id="messages"),
+        Binding("shift+tab,ctrl+up", "focus_transcript", "Messages", id="messages", priority=True),
         Binding("pageup", "page(-1)", "Page up", show=False),
         Binding("pagedown", "page(1)", "Page down", show=False),
         Binding("ctrl+end", "to_end", "Newest", show=False, id="end"),
@@ -267,6 +268,10 @@ class CodaApp(Shell):
         self.prompt.focus()
 
     # ---- keys -----------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What moves the focus in the chat does nothing while a screen covers it."""
+        return action not in ("find", "focus_transcript") or len(self.screen_stack) < 2
 
     def action_command(self, line: str) -> None:
         """Run a slash command; what stands in the prompt stays there."""

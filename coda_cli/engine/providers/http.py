@@ -40,6 +40,15 @@ class Transport(Protocol):
         ...
 
 
+def preload() -> None:
+    """Load what the first request needs, for a thread that has the time."""
+    import importlib
+
+    # httpcore2 and anyio's backend are else loaded by the first client and by its first connection.
+    for name in ("ssl", "httpx2", "httpcore2", "anyio._backends._asyncio"):
+        importlib.import_module(name)
+
+
 def timeouts(config: ProviderConfig) -> httpx2.Timeout:
     """The connect and idle timeouts of *config* for one request."""
     import httpx2
