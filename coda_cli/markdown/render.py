@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from coda_cli.engine.rendering.blocks import MAX_NESTING, block_tokens, parser
 from coda_cli.markdown.code import highlight, lexer_for
 from coda_cli.markdown.table import layout
+from coda_cli.markdown.tex import approximate
 from coda_cli.markdown.text import HARD, PANEL, Key, Line, clean, fold, line_cells, marked, plain, split_lines, wrap
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ class MarkdownRenderer:
         """Without *colour* headings, emphasis and inline code keep their Markdown marks; without *unicode*, ASCII.
 
         For a *widget*, which draws, copies and answers clicks by itself, lines also hold what is no text: the empty
-        runs SOFT, HARD and PANEL, the targets of links as style names that begin with "@", and TeX in Unicode.
+        runs SOFT, HARD and PANEL, the targets of links as style names that begin with "@", and TeX in Unicode with its
+        source as a name that begins with "=".
         """
         self._colour = colour
         self._widget = widget
@@ -245,6 +247,11 @@ class MarkdownRenderer:
                 runs += self._leaf(child, (*key, *styles))
         return runs
 
+    def _math(self, source: str, key: Key) -> Line:
+        if self._widget and (text := approximate(source)) is not None:
+            return [(text, (*key, f"={source}"))]
+        return [(source, key)]
+
     def _leaf(self, token: Token, key: Key) -> Line:
         match token.type:
             case "softbreak" | "hardbreak":
@@ -261,7 +268,7 @@ class MarkdownRenderer:
                     return [("\n", ())]
                 return [(clean(token.content).replace("\n", " "), (*key, "html"))]
             case "math_inline":
-                return [(clean(token.content), (*key, "math"))]
+                return self._math(clean(token.content), (*key, "math"))
             case _:
                 text = clean(token.content).replace("\n", " ").expandtabs(4)
                 if self._widget and "://" in text and "link" not in key:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from textual.geometry import Size
 from textual.pilot import Pilot
+from textual.reactive import Reactive
+from textual.widget import Widget
 
 from coda_cli.chat.entry import Entry, ToolCard
-from coda_cli.tui.transcript import Transcript
+from coda_cli.tui import private
+from coda_cli.tui.transcript import Styles, Transcript
+from coda_cli.tui.transcript.bar import Bar
 from tests.unit.transcripts import NOW, Show, answer, conversation, question
 
 SIZE = (80, 24)
@@ -220,3 +225,87 @@ async def test_a_click_on_a_link_gives_its_true_target_and_only_the_web_opens() 
         for word in ("bank", "[f]", "g ("):
             await pilot.click(Transcript, offset=(2 + line.index(word), 2))
         assert [m.url for m in app.posted if isinstance(m, Transcript.LinkPressed)] == ["https://evil.example/x"]
+
+
+async def test_other_styles_draw_anew_and_neither_parse_nor_wrap() -> None:
+    app = Show([answer("Some `code` and *words*.\n\n```python\nx = 1\n```")])
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        view = app.transcript
+        rows = [row for _, row in view._doc.rows(0, 10)]
+        before = view.render_line(2)
+        view.restyle(Styles({"markdown": {"code": "#123456"}}, foreground="#ffffff", background="#000000"))
+        after = view.render_line(2)
+        assert [row for _, row in view._doc.rows(0, 10)] == rows
+        assert after.text == before.text
+        colours = {segment.style.color.name for segment in after if segment.style and segment.style.color}
+        assert {"#123456", "#ffffff"} <= colours
+
+
+async def test_rows_that_do_not_change_stay_the_same_strips_while_an_answer_streams() -> None:
+    app = Show(conversation(2))
+    async with app.run_test(size=SIZE) as pilot:
+        view = app.transcript
+        view.begin(answer("", "s"))
+        await stream(pilot, view, "First paragraph.\n\nSecond one")
+        before = view.render_lines(view.size.region)
+        await stream(pilot, view, " goes on")
+        after = view.render_lines(view.size.region)
+        changed = [n for n, (a, b) in enumerate(zip(before, after, strict=True)) if a is not b]
+        assert len(changed) == 1
+        assert "Second one goes on" in after[changed[0]].text
+
+
+async def test_growing_lays_out_no_screen_and_scrolling_by_textuals_means_still_works() -> None:
+    app = Show(conversation(60))
+    async with app.run_test(size=SIZE) as pilot:
+        view = app.transcript
+        await pilot.pause()
+        assert view.virtual_size.height == view._doc.height
+        assert view.scroll_y == view.max_scroll_y == view._top
+        private.grow(view, Size(80, 500), 100)
+        assert (view.virtual_size.height, view.scroll_y, view.scroll_target_y) == (500, 100, 100)
+        view.jump_to_end()
+        view.scroll_to(y=3, animate=False)
+        await pilot.pause()
+        assert not view.following
+        assert view._top <= 10
+
+
+def test_what_is_used_of_textual_past_its_documents_is_still_there() -> None:
+    for name in ("virtual_size", "scroll_y", "scroll_target_y"):
+        assert isinstance(getattr(Widget, name, None), Reactive)
+
+
+async def test_the_scrollbar_moves_the_view() -> None:
+    app = Show(conversation(100))
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.mouse_down(Bar, offset=(0, 0))
+        await pilot.mouse_up(Bar, offset=(0, 0))
+        await pilot.pause()
+        assert "Message number 0." in app.texts()
+        assert not app.transcript.following
+
+
+async def test_an_answer_ends_under_its_own_id_and_can_be_replaced_and_taken_away() -> None:
+    app = Show(conversation(2))
+    async with app.run_test(size=SIZE) as pilot:
+        view = app.transcript
+        view.begin(answer("", "temporary", status="streaming"))
+        view.feed_reasoning("Thinking about it.")
+        await pilot.pause(0.1)
+        assert "▸ thinking…" in app.texts()
+        await stream(pilot, view, "The *answer*.\n\n```py\nx = 1\n```\n")
+        view.end(answer("The *answer*.\n\n```py\nx = 1\n```\n", "real", reasoning="Thinking about it.", tokens=5))
+        await pilot.pause(0.1)
+        assert "▸ thought for a moment" in app.texts()
+        assert "5 tokens" in app.texts()
+        assert view.code_blocks("real") == ["x = 1\n"]
+        assert view.source_of("temporary") == ""
+        view.replace(answer("The *answer*.", "real", pinned=True))
+        await pilot.pause()
+        assert "★ pinned" in app.texts()
+        view.discard("real")
+        await pilot.pause()
+        assert "answer" not in app.texts()

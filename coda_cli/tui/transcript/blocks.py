@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from coda_cli.engine.rendering.blocks import BlockSplitter
+from coda_cli.engine.rendering.blocks import BlockSplitter, block_tokens
 from coda_cli.markdown.render import MarkdownRenderer
 from coda_cli.markdown.text import HARD, PANEL, SOFT, Key, Line, clean, fold, marked, plain, wrap
 
@@ -19,6 +19,12 @@ Draw = Callable[[int], list[Line]]
 
 # Plain text is cut into pieces of about this many characters: only those that are seen are wrapped.
 CHUNK: Final = 8192
+# A paragraph, quote or piece of HTML longer than this is shown as plain text, in such pieces: to parse, wrap or draw
+# it whole would hold up the keys.
+HUGE: Final = 32_768
+# A stored text longer than this is no Markdown at all: to split it into blocks would hold them up too.
+_COLOSSAL: Final = 400_000
+_IN_PARTS: Final = frozenset({"bullet_list_open", "ordered_list_open", "table_open", "fence", "code_block"})
 
 
 class Row:
@@ -123,14 +129,18 @@ def plain_lines(text: str, width: int, key: Key = ()) -> list[Line]:
 
 def plain_blocks(text: str, *, style: Key = (), fill: Key = (), gap: bool = False) -> list[Block]:
     """Blocks of plain, untrusted *text*."""
-    safe = clean(text).strip("\n")
     return [
-        Block(partial(plain_lines, part.removesuffix("\n")), part, gap and not place, style, fill)
-        for place, part in enumerate(_chunks(safe))
+        plain_block(part, style=style, fill=fill, gap=gap and not place)
+        for place, part in enumerate(chunks(clean(text).strip("\n")))
     ]
 
 
-def _chunks(text: str) -> Iterator[str]:
+def plain_block(part: str, *, style: Key = (), fill: Key = (), gap: bool = False) -> Block:
+    """A piece that `chunks` gives as a block."""
+    return Block(partial(plain_lines, part.removesuffix("\n")), part, gap, style, fill)
+
+
+def chunks(text: str) -> Iterator[str]:
     """Pieces of at most about CHUNK characters that end after a line, or after a space of a huge line."""
     at = 0
     while len(text) - at > CHUNK:
@@ -154,11 +164,25 @@ def markdown_block(
     return Block(draw, source, gap, style)
 
 
+def finished_blocks(
+    renderer: MarkdownRenderer, source: str, references: References, *, style: Key = (), gap: bool = False
+) -> list[Block]:
+    """The block of one finished top-level Markdown block, or the pieces of a huge one."""
+    if len(source) > HUGE:
+        tokens = block_tokens(source)
+        if tokens and tokens[0].type not in _IN_PARTS:
+            return plain_blocks(source, style=style, gap=gap)
+    return [markdown_block(renderer, source, references, style=style, gap=gap)]
+
+
 def markdown_blocks(renderer: MarkdownRenderer, source: str, *, style: Key = ()) -> list[Block]:
     """The blocks of a whole Markdown text, which must be sanitized."""
+    if len(source) > _COLOSSAL:
+        return plain_blocks(source, style=style)
     splitter = BlockSplitter()
     sources = [*splitter.feed(source), *splitter.finish()]
     return [
-        markdown_block(renderer, part, splitter.references, style=style, gap=place > 0)
+        block
         for place, part in enumerate(sources)
+        for block in finished_blocks(renderer, part, splitter.references, style=style, gap=place > 0)
     ]

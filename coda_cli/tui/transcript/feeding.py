@@ -6,6 +6,7 @@ out only the open block and draws only the rows that changed.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -40,6 +41,7 @@ class Feeding(Viewport):
         self._live: EntryView | None = None
         self._pending: list[tuple[bool, str]] = []
         self._ending: Entry | None = None
+        self._ended = asyncio.Event()
         self._timer: Timer | None = None
         self._work: Timer | None = None
         self._thinking_since: float | None = None
@@ -75,10 +77,16 @@ class Feeding(Viewport):
             self.replace(entry)
             return
         self._ending = entry
+        self._ended.clear()
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
         self._tick()
+
+    async def idle(self) -> None:
+        """Wait until all that was fed to an answer that has ended is drawn."""
+        if self._ending is not None:
+            await self._ended.wait()
 
     def _arm(self, delay: float) -> None:
         if self._timer is None and self._live is not None and self.is_attached:
@@ -158,6 +166,7 @@ class Feeding(Viewport):
             if self._cursor == old:
                 self._cursor = entry.id
         self._live = self._ending = None
+        self._ended.set()
 
     def _finish_now(self) -> None:
         """Another answer begins: close the one before as it is."""
@@ -170,6 +179,7 @@ class Feeding(Viewport):
 
     def _stop_stream(self) -> None:
         self._live = self._ending = None
+        self._ended.set()
         self._pending.clear()
         if self._timer is not None:
             self._timer.stop()

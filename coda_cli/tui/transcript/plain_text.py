@@ -18,6 +18,9 @@ def plain_runs(row: Row) -> list[tuple[int, str, str]]:
         meant = text
         if not _DECOR.isdisjoint(key) or (panel and "fence" in key) or (row.joint != "\n" and "indent" in key):
             meant = ""
+        elif key and key[-1].startswith("="):  # a formula: its source, once, however many rows it is on
+            goes_on = not at and row.joint != "\n"
+            meant = "" if goes_on else key[-1][1:]
         elif "table_border" in key:
             meant = " | " if len(text) == 3 else ""
         elif "marker" in key:

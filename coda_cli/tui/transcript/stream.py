@@ -7,8 +7,16 @@ from collections.abc import Callable
 from coda_cli.engine.rendering.blocks import BlockSplitter
 from coda_cli.engine.rendering.sanitize import Sanitizer, sanitize
 from coda_cli.markdown.render import MarkdownRenderer
-from coda_cli.markdown.text import Key
-from coda_cli.tui.transcript.blocks import Block, References, markdown_block
+from coda_cli.markdown.text import Key, clean
+from coda_cli.tui.transcript.blocks import (
+    HUGE,
+    Block,
+    References,
+    chunks,
+    finished_blocks,
+    markdown_block,
+    plain_block,
+)
 from coda_cli.tui.transcript.fence import OpenFence, content_lines
 from coda_cli.tui.transcript.growing import LONG, Growing, growing
 
@@ -35,6 +43,7 @@ class MarkdownStream:
         self._growing: Growing | None = None
         self._whole = ""
         """The kind of the open block, if that could not be taken in parts."""
+        self._pieces: list[Block] = []
         self._drawn = True
         self.blocks: list[Block] = []
         self.tail: list[Block] = []
@@ -71,10 +80,24 @@ class MarkdownStream:
             return
         tail = self._splitter.tail
         references = dict(self._splitter.references)
+        if len(tail) > HUGE:
+            done = self._growing.parts if self._growing is not None else []
+            self.tail = [*done, *self._in_pieces(tail)]
+            return
+        self._pieces = []
         if (len(tail) > LONG or self._growing is not None) and (parts := self._in_parts(tail, references)) is not None:
             self.tail = parts
         else:
             self.tail = [self._block(tail, references)] if tail.strip() else []
+
+    def _in_pieces(self, source: str) -> list[Block]:
+        """A huge open block as plain text; pieces that were there stay."""
+        del self._pieces[-1:]  # the last one grows
+        at = sum(len(piece.source or "") for piece in self._pieces)
+        for part in chunks(clean(source[at:])):
+            gap = bool(self.blocks) and not self._pieces
+            self._pieces.append(plain_block(part, style=self._style, gap=gap))
+        return self._pieces
 
     def _in_parts(self, source: str, references: References, *, final: bool = False) -> list[Block] | None:
         """The parts of a long open list or table; None if it is none, or one that cannot be taken in parts."""
@@ -114,13 +137,17 @@ class MarkdownStream:
                 if parts is not None:
                     self.blocks += parts
                     continue
-            self._whole = ""
+            self._whole, self._pieces = "", []
+            if self._fence is None:
+                self.blocks += finished_blocks(
+                    self._renderer, source, self._splitter.references, style=self._style, gap=bool(self.blocks)
+                )
+                continue
             block = self._block(source, self._splitter.references)
-            if self._fence is not None:
-                fence, self._fence = self._fence, None
-                fence.update(content_lines(source, self._opener)[fence.taken :], "", self._width(), whole=True)
-                if (job := fence.close(block)) is not None:
-                    self.jobs.append(job)
+            fence, self._fence = self._fence, None
+            fence.update(content_lines(source, self._opener)[fence.taken :], "", self._width(), whole=True)
+            if (job := fence.close(block)) is not None:
+                self.jobs.append(job)
             self.blocks.append(block)
 
     def _block(self, source: str, references: dict[str, dict[str, object]]) -> Block:

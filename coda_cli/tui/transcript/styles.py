@@ -72,14 +72,14 @@ class Styles:
         return self._ansi
 
     def of(self, key: Key) -> Style:
-        """The style of text with these names, over the base. A name "@URL" makes it a link, "!..." is no style."""
+        """The style of text with these names, over the base. "@URL" makes it a link; "!..." and "=..." say no style."""
         style = self._combined.get(key)
         if style is None:
             style = self.base
             for name in key:
                 if name.startswith("@"):
                     style += Style(link=name[1:])
-                elif not name.startswith("!"):
+                elif name[0] not in "!=":
                     style += self._styles.get(name, _PLAIN)
             if len(self._combined) > _MOST:  # every link is a key of its own
                 self._combined.clear()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Final
@@ -13,7 +12,6 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.timer import Timer
 
-from coda_cli.markdown.render import warm
 from coda_cli.tui import private
 from coda_cli.tui.transcript.bar import Bar
 from coda_cli.tui.transcript.blocks import Row
@@ -85,10 +83,6 @@ class Viewport(ScrollView):
         if rows < 0:
             self._top = self._doc.lay_above(self._top, -rows)
         self.move_to(self._top + rows)
-
-    def on_mount(self) -> None:
-        """Load what the first answer needs while the first screen is looked at."""
-        self.call_after_refresh(lambda: threading.Thread(target=warm, daemon=True).start())
 
     def attach_bar(self, bar: Bar) -> None:
         """Keep *bar* up to date and let it move the view."""
