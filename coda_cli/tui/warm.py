@@ -18,13 +18,10 @@ def warm_up() -> None:
 
 def _load() -> None:
     from coda_cli.engine.providers.http import preload
-    from coda_cli.engine.rendering.blocks import parser
+    from coda_cli.markdown.render import warm
 
     preload()
-    parser()
-    from coda_cli.markdown.code import lexer_for
-
-    lexer_for("python")  # loads what all lexers stand on
+    warm()
 
 
 def collect_again() -> None:
