@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from coda_cli.engine.core.errors import CodaError
 from coda_cli.tui.prompt import Prompt
@@ -239,15 +239,15 @@ class CodaApp(Shell):
     def action_find(self) -> None:
         """Find in this chat."""
         bar = self.query_one(FindBar)
-        bar.add_class("-shown")
-        bar.focus()
+        bar.display = True
+        self.screen.set_focus(bar.query_one(Input))  # at once, where `focus` waits: letters may be behind
         if bar.text:
             self._find(FindBar.Changed(bar.text))
 
     @on(FindBar.Changed)
     def _find(self, message: FindBar.Changed) -> None:
         bar = self.query_one(FindBar)
-        if not bar.has_class("-shown"):  # closed meanwhile
+        if not bar.display:  # closed meanwhile
             return
         if message.text:
             self.pages.everything()
@@ -263,7 +263,7 @@ class CodaApp(Shell):
 
     @on(FindBar.Closed)
     def _find_closed(self) -> None:
-        self.query_one(FindBar).remove_class("-shown")
+        self.query_one(FindBar).display = False
         self.transcript.clear_find()
         self.prompt.focus()
 
@@ -306,10 +306,7 @@ class CodaApp(Shell):
 
     def action_focus_transcript(self) -> None:
         """Walk from the prompt to the messages and back."""
-        if self.transcript.has_focus:
-            self.prompt.focus()
-        else:
-            self.transcript.focus()
+        self.screen.set_focus(self.prompt if self.transcript.has_focus else self.transcript)
 
     def action_page(self, step: int) -> None:
         """Page in the transcript, wherever the focus is."""

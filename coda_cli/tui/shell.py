@@ -76,7 +76,7 @@ class Shell(App[int]):
             with Horizontal(id="view"):
                 yield self.transcript
                 yield self.bar
-            yield Static(id="pill", markup=False)
+                yield Static(id="pill", markup=False)
             yield FindBar(id="find")
             yield Static(id="queue", markup=False)
             yield Static(id="attached", markup=False)

@@ -21,7 +21,6 @@ from coda_cli.tui import themes
 from coda_cli.tui.app import CodaApp, Start
 from coda_cli.tui.transcript.view import Transcript
 from tests.unit.chat_front import session_with
-from tests.unit.screen_host import seen
 
 GUARD = 15.0
 
@@ -36,8 +35,8 @@ class Chat:
 
     @property
     def text(self) -> str:
-        """What is on the screen."""
-        return seen(self.app)
+        """What is on the screen; of one that is being opened not all of it."""
+        return "\n".join(line.text for line in self.app.screen._compositor.render_strips())
 
     @property
     def transcript(self) -> Transcript:

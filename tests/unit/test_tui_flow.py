@@ -149,7 +149,7 @@ async def test_a_defect_while_an_answer_is_shown_is_told_and_the_next_question_w
 ) -> None:
     async with chat("one", "two") as it:
         feed = it.transcript.feed
-        secret = "sk-secret"  # noqa: S105 - must not be shown
+        secret = "sk-secret"
 
         def broken(text: str) -> None:
             monkeypatch.setattr(it.transcript, "feed", feed)
