@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 from coda_cli.engine.rendering.blocks import MAX_NESTING, block_tokens, parser
 from coda_cli.markdown.code import highlight, lexer_for
 from coda_cli.markdown.table import layout
-from coda_cli.markdown.tex import approximate
 from coda_cli.markdown.text import HARD, PANEL, Key, Line, clean, fold, line_cells, marked, plain, split_lines, wrap
 
 if TYPE_CHECKING:
@@ -248,6 +247,8 @@ class MarkdownRenderer:
         return runs
 
     def _math(self, source: str, key: Key) -> Line:
+        from coda_cli.markdown.tex import approximate  # its tables are not needed for the first screen
+
         if self._widget and (text := approximate(source)) is not None:
             return [(text, (*key, f"={source}"))]
         return [(source, key)]

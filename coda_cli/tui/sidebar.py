@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.cells import set_cell_size
 from textual.binding import Binding
@@ -13,8 +14,10 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from coda_cli.engine.conversations.info import ConversationInfo
 from coda_cli.engine.rendering.sanitize import sanitize
+
+if TYPE_CHECKING:
+    from coda_cli.engine.conversations.info import ConversationInfo
 
 SHOWN = 200
 """Chats in the list; the others are found by searching."""
