@@ -21,6 +21,9 @@ from coda_cli.engine.core.messages import (
     ToolResultPart,
 )
 
+_ENOUGH: Final = 4
+"""Letters by which a message's id can be told."""
+
 _KINDS: Final[dict[MessageRole, EntryKind]] = {
     MessageRole.USER: "user",
     MessageRole.ASSISTANT: "assistant",
@@ -55,7 +58,7 @@ def entries_of(conversation: Conversation, to: str | None = None) -> list[Entry]
 def message_at(conversation: Conversation, place: str) -> Node:
     """The message that *place* stands for: its number in the transcript (negative: from the end), or an id.
 
-    A beginning of an id is enough. Raises UsageError.
+    Four letters of an id are enough. Raises UsageError.
     """
     shown = numbered(entries_of(conversation))
     try:
@@ -64,7 +67,8 @@ def message_at(conversation: Conversation, place: str) -> Node:
         number = 0
     if 1 <= number <= len(shown) or -len(shown) <= number <= -1:
         return conversation.nodes[shown[number - 1 if number > 0 else number].id]
-    found = [one for one in conversation.nodes if place and one.startswith((place, f"msg-{place}"))]
+    enough = len(place.removeprefix("msg-")) >= _ENOUGH  # less is a number, or a slip of the fingers
+    found = [one for one in conversation.nodes if enough and one.startswith((place, f"msg-{place}"))]
     if len(found) == 1 or place in found:
         return conversation.nodes[place if place in found else found[0]]
     hint = f"messages are numbered from 1 to {len(shown)}" if shown else "nothing has been said yet"

@@ -180,6 +180,9 @@ class _Restore:
         conversation_id = header(self._temporary).get("id")
         if conversation_id in {one.id for one in self._waiting}:
             self.settle()
+        if self._expected is None and next(Journal(self._temporary).records(), None) is None:
+            self.report.problems.append(f"{_key(name)} has nothing that can be read")
+            return
         damaged = self._expected is not None and self._expected.get(_key(name)) != self._sums.get(_key(name))
         if damaged and (next(Journal(self._temporary).records(), None) is None or self._better(place, conversation_id)):
             return  # `check` tells

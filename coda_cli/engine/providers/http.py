@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from coda_cli.engine.core.config import ProviderConfig
@@ -161,9 +160,12 @@ class LeanTransport:
         self, base_url: str, headers: Mapping[str, str], config: ProviderConfig, *, uds: str | None = None
     ) -> None:
         self._where = shown(base_url) if uds is None else "the local engine"
-        self._make = partial(
-            new_client, config, base_url, uds=uds, base_url=base_url, headers={"accept-encoding": "identity", **headers}
-        )
+        sent = {"accept-encoding": "identity", **headers}
+
+        def make() -> httpx2.AsyncClient:
+            return new_client(config, base_url, uds=uds, base_url=base_url, headers=sent)
+
+        self._make = make  # no `partial`: that shows the key when it is printed
         self._client: httpx2.AsyncClient | None = None
         self._loading = asyncio.Lock()
 
