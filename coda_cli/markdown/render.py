@@ -26,6 +26,7 @@ _MIN_WIDTH: Final = 8
 # What may be a link that a click opens, and what a terminal is told about: nothing that leads to a file or a script.
 _SAFE_URL: Final = re.compile(r"(?:https?://|mailto:)[!-~]+", re.IGNORECASE)
 _BARE_URL: Final = re.compile(r"\bhttps?://[!-;=?-~]+")
+_BOXES: Final = {"[ ] ": "☐", "[x] ": "☑", "[X] ": "☑"}
 _SPANS: Final = {"strong": "strong", "em": "em", "s": "strike", "link": "link"}
 
 
@@ -185,6 +186,8 @@ class MarkdownRenderer:
         for place, item in enumerate(items):
             mark = f"{number + place}{token.markup} ".rjust(size) if size > 2 else self._bullet
             body = self._blocks(item, width - size, tight=not loose) or [[]]
+            if self._widget:
+                _tick(body[0])
             if loose and lines:
                 lines.append([])
             lines.append([(mark, ("marker",)), *body[0]])
@@ -289,6 +292,14 @@ def panel_rows(line: Line, width: int) -> list[Line]:
         return [[PANEL, (" ", ("pad",)), *code]]
     first, *others = fold(code, max(width - 4, 1))
     return [[PANEL, (" ", ("pad",)), *first], *([PANEL, HARD, (" ↪ ", ("fold",)), *piece] for piece in others)]
+
+
+def _tick(line: Line) -> None:
+    """A task's box, `[ ]` or `[x]` at the start of an item, as a box."""
+    if line and (box := _BOXES.get(line[0][0][:4])) is not None:
+        text, key = line[0]
+        line[0] = (text[4:], key)
+        line.insert(0, (f"{box} ", ("marker",)))
 
 
 def _target(label: str, target: str, key: Key) -> Line:

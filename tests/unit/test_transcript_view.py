@@ -309,3 +309,18 @@ async def test_an_answer_ends_under_its_own_id_and_can_be_replaced_and_taken_awa
         view.discard("real")
         await pilot.pause()
         assert "answer" not in app.texts()
+
+
+async def test_how_long_ago_grows_older_and_nothing_else_changes() -> None:
+    now = [NOW]
+    app = Show([answer("Hi.", model="m1", created=NOW - 30), question("Old", created=NOW - 90_000_000)])
+    app.transcript._setting.now = lambda: now[0]
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        before = app.screen_lines()
+        assert before[1] == "m1 · just now"
+        now[0] += 240
+        app.transcript._age()
+        after = app.screen_lines()
+        assert after[1] == "m1 · 4 min ago"
+        assert after[:1] + after[2:] == before[:1] + before[2:]

@@ -150,6 +150,17 @@ class EntryView:
         self._body = self._thoughts = None
         self.rebuild()
 
+    def aged(self) -> bool:
+        """Bring "5 min ago" up to date where it is laid out; whether anything changed."""
+        if self.blocks is None or not self.entry.created or not self._head:
+            return False
+        old, new = self._head[0], self._make_head()[0]
+        width = self._setting.width
+        if old.rows is None or [row.runs for row in old.rows] == [row.runs for row in new.lay(width)]:
+            return False
+        old.draw, old.rows = new.draw, new.rows
+        return True
+
     def rebuild(self) -> None:
         """Make the blocks around the text again."""
         if self.blocks is not None:

@@ -15,7 +15,7 @@ from coda_cli.tui.transcript.blocks import Block, Row, rows_of
 
 # A regular expression can match a construct of many lines, and only with its last: tokens are final when so many
 # lines follow. What is longer than that is put right when the fence closes.
-_DOUBT: Final = 40
+_DOUBT: Final = 24
 # Lexers that are no state machine of Pygments' own start again at most so many lines back, at an unindented line.
 _WINDOW: Final = 120
 _EVERY: Final = 0.2

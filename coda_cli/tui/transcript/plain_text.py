@@ -24,7 +24,7 @@ def plain_runs(row: Row) -> list[tuple[int, str, str]]:
         elif "table_border" in key:
             meant = " | " if len(text) == 3 else ""
         elif "marker" in key:
-            meant = text.replace("•", "-")
+            meant = text.replace("•", "-").replace("☐", "[ ]").replace("☑", "[x]")
         out.append((at, text, meant))
         at += len(text)
     return out

@@ -84,6 +84,10 @@ class Viewport(ScrollView):
             self._top = self._doc.lay_above(self._top, -rows)
         self.move_to(self._top + rows)
 
+    def _age(self) -> None:
+        if sum(view.aged() for view in self._doc.views):
+            self.refresh()
+
     def attach_bar(self, bar: Bar) -> None:
         """Keep *bar* up to date and let it move the view."""
         self._bar = bar
