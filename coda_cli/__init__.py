@@ -12,6 +12,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from coda_cli.engine.conversations.info import ConversationInfo, SearchHit
+    from coda_cli.engine.conversations.manager import ConversationManager
+    from coda_cli.engine.conversations.tree import Conversation
     from coda_cli.engine.core.config import (
         ConversationConfig,
         FunctionCallingConfig,

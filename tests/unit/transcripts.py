@@ -60,19 +60,19 @@ class Show(App[None]):
         self.transcript.show(self._entries, at=self._at)
         self.transcript.focus()
 
-    def on_at_end(self, message: Transcript.AtEnd) -> None:
+    def on_at_end(self, message: AtEnd) -> None:
         self.posted.append(message)
 
-    def on_need_older(self, message: Transcript.NeedOlder) -> None:
+    def on_need_older(self, message: NeedOlder) -> None:
         self.posted.append(message)
 
-    def on_link_pressed(self, message: Transcript.LinkPressed) -> None:
+    def on_link_pressed(self, message: LinkPressed) -> None:
         self.posted.append(message)
 
-    def on_acted(self, message: Transcript.Acted) -> None:
+    def on_acted(self, message: Acted) -> None:
         self.posted.append(message)
 
-    def on_selected(self, message: Transcript.Selected) -> None:
+    def on_selected(self, message: Selected) -> None:
         self.posted.append(message)
 
     def screen_lines(self) -> list[str]:
