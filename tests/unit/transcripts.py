@@ -11,6 +11,7 @@ from textual.widgets import Input
 
 from coda_cli.chat.entry import Entry
 from coda_cli.tui.transcript import Styles, Transcript, TranscriptPane
+from coda_cli.tui.transcript.messages import Acted, AtEnd, LinkPressed, NeedOlder, Selected
 
 NOW = 1_700_000_000.0
 
