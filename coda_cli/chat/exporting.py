@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from coda_cli import paths
 from coda_cli.chat.session import ChatSession
 from coda_cli.chat.words import file_name
 from coda_cli.engine.conversations.export import ExportFormat, export_html, export_json, export_markdown
-from coda_cli.engine.conversations.importers import ImportReport, import_file
 from coda_cli.engine.conversations.store import Folder
 from coda_cli.engine.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from coda_cli.engine.conversations.importers import ImportReport
 
 SUFFIXES: Final[dict[str, ExportFormat]] = {
     ".md": "md",
@@ -74,4 +76,6 @@ def bring_in(session: ChatSession, file: Path) -> ImportReport:
     shelf = session.conversations.shelf
     if not isinstance(shelf, Folder):
         raise UsageError("an incognito chat imports nothing", hint="`coda history import FILE` does")
+    from coda_cli.engine.conversations.importers import import_file  # the formats of others, which few ever need
+
     return import_file(shelf, file)

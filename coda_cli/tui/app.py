@@ -22,7 +22,7 @@ from coda_cli.tui.shell import Shell
 from coda_cli.tui.sidebar import Sidebar
 from coda_cli.tui.starting import Start, show_download, who_answers
 from coda_cli.tui.transcript.messages import Acted, AtEnd, LinkPressed, NeedOlder, Selected
-from coda_cli.tui.warm import collect_again, warm_up
+from coda_cli.tui.warm import collect_again, load_commands, warm_up
 
 if TYPE_CHECKING:
     from coda_cli.chat.session import ChatSession
@@ -89,7 +89,7 @@ class CodaApp(Shell):
 
     async def _begin(self) -> None:
         try:
-            session = await asyncio.to_thread(self._loaded)
+            session = await asyncio.to_thread(self._make)
         except CodaError as error:
             self.failure = error
             self.exit(error.exit_code)
@@ -106,10 +106,11 @@ class CodaApp(Shell):
         await self._first_view()
         if self._start.first is not None or self._start.media:
             self.flow.submit(self._start.first or "", self._start.media)
+        self.prompt.update_suggestion()  # what was typed meanwhile has not been offered anything
         early, self._early = self._early, []
         for message in early:
             await self._submitted(message)
-        self.work(self._greet())
+        self.call_after_refresh(lambda: self.work(self._greet()))  # not before the chat is seen
         collect_again()
 
     async def _first_view(self) -> None:
@@ -126,16 +127,10 @@ class CodaApp(Shell):
         """Give actions other keys, by their names in `[keys]`; all others have their own."""
         self.set_keymap({f"prompt.{name}" if name in PROMPT_ACTIONS else name: to for name, to in keys.items()})
 
-    def _loaded(self) -> ChatSession:
-        session = self._make()
-        from coda_cli.chat import commands
-
-        commands.commands("tui")
-        return session
-
     async def _greet(self) -> None:
         """Say which model answers, and how to change it where nobody chose one."""
         session = self.session
+        await asyncio.to_thread(load_commands)
         line = await who_answers(session)
         if line is not None:
             self.note(line)

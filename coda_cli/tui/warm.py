@@ -24,6 +24,13 @@ def _load() -> None:
     warm()
 
 
+def load_commands() -> None:
+    """Load the slash commands, so that the first "/" does not wait for them."""
+    from coda_cli.chat import commands
+
+    commands.commands("tui")
+
+
 def collect_again() -> None:
     """Take garbage collection up again where it was put off for the start.
 
