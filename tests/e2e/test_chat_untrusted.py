@@ -194,8 +194,9 @@ def test_the_errors_of_a_server(coda: Program, sit: Sit) -> None:
         sitting.until(READY)
         for number in range(3):
             sitting.type(f"question {number}\r")
-            sitting.until(lambda text, number=number: f"question {number}" in text and "F1 help" in text)
+            sitting.until(f"question {number}")
             sitting.until("✗")
+            sitting.until("F1 help")
         sitting.type("/inspect\r")
         sitting.until("Timeline")
         for tab in "1234":
