@@ -150,7 +150,7 @@ async def test_who_answers_is_told_once_with_the_way_to_another() -> None:
 async def test_a_download_tells_how_far_it_is_from_its_own_thread() -> None:
     status, loop = Status(), asyncio.get_running_loop()
     told: list[str] = []
-    status.doing = lambda what, **_: told.append(what)  # type: ignore[method-assign,misc]  # no screen is needed
+    status.doing = lambda what, **_: told.append(what)  # type: ignore[method-assign]  # no screen is needed
     progress = progress_of(status, loop)
     await asyncio.to_thread(progress, 0, 0)
     await asyncio.to_thread(progress, 46_500_000, 93_000_000)
