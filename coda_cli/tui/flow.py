@@ -110,6 +110,7 @@ class Flow:
             app.pages.adopt(question)
         answer = entries.get(str(metadata.get("message_id")))
         view.end(answer)
+        await app.transcript.idle()  # a long one may still be drawn, under the id of an answer under way
         if answer is not None:
             app.pages.adopt(answer)
         app.pages.sync(known)

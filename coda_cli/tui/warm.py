@@ -20,8 +20,8 @@ def _load() -> None:
     from coda_cli.engine.providers.http import preload
     from coda_cli.markdown.render import warm
 
-    preload()
     warm()
+    preload()  # what comes too late here loads itself in another thread
 
 
 def load_commands() -> None:
