@@ -50,13 +50,19 @@ _building: set[str] = set()
 _lock = threading.Lock()
 
 
-def highlight(code: str, language: str) -> list[Line]:
-    """The lines of *code*, coloured if *language* is the name of a lexer; no character is added or lost."""
+def highlight(code: str, language: str, *, missed: set[str] | None = None) -> list[Line]:
+    """The lines of *code*, coloured if *language* is the name of a lexer; no character is added or lost.
+
+    With a set *missed*, a lexer that is not built yet is not waited for: its name is put there, the code is plain.
+    """
     if not language or len(code) > HIGHLIGHT_LIMIT:
         return unlit(code)
     if (kept := _kept.get((language, code))) is not None:
         return kept
-    if (lexer := lexer_for(language)) is None:
+    lexer = lexer_for(language) if missed is None else lexer_soon(language)
+    if lexer is False and missed is not None:
+        missed.add(language)
+    if not lexer:
         return unlit(code)
     return remember(code, language, checked(code, [run for run in lex(lexer, code) if run[0]]))
 

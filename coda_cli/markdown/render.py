@@ -57,15 +57,17 @@ def list_shape(token: Token, inner: Sequence[Token], count: int) -> ListShape:
 class MarkdownRenderer:
     """Renders Markdown source, block by block. `rendered_chars` counts the source characters of all calls."""
 
-    def __init__(self, *, colour: bool = True, unicode: bool = True, widget: bool = False) -> None:
+    def __init__(self, *, colour: bool = True, unicode: bool = True, widget: bool = False, wait: bool = True) -> None:
         """Without *colour* headings, emphasis and inline code keep their Markdown marks; without *unicode*, ASCII.
 
         For a *widget*, which draws, copies and answers clicks by itself, lines also hold what is no text: the empty
         runs SOFT, HARD and PANEL, the targets of links as style names that begin with "@", and TeX in Unicode with its
-        source as a name that begins with "=".
+        source as a name that begins with "=". Without *wait*, code is plain until its lexer is built in a thread.
         """
         self._colour = colour
         self._widget = widget
+        self.missed: set[str] | None = None if wait else set()
+        """Languages whose code was shown plain because there was no lexer yet."""
         self._unicode = unicode
         self._bullet, self._bar = ("• ", "│ ") if unicode else ("- ", "| ")
         self._references: dict[str, dict[str, object]] = {}
@@ -162,7 +164,7 @@ class MarkdownRenderer:
         code = clean(token.content)
         code = code.removesuffix("\n")
         info = clean(token.info).split()
-        lines = highlight(code, info[0].lower() if info and self._colour else "")
+        lines = highlight(code, info[0].lower() if info and self._colour else "", missed=self.missed)
         if self._widget and token.level == 0:
             return panel(lines, " ".join(info))
         if token.type == "code_block":

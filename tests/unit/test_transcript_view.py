@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+
+import pytest
 from textual.geometry import Size
 from textual.pilot import Pilot
 from textual.reactive import Reactive
 from textual.widget import Widget
 
 from coda_cli.chat.entry import Entry, ToolCard
+from coda_cli.markdown import code
 from coda_cli.tui import private
 from coda_cli.tui.transcript import Styles, Transcript
 from coda_cli.tui.transcript.bar import Bar
@@ -324,3 +328,22 @@ async def test_how_long_ago_grows_older_and_nothing_else_changes() -> None:
         after = app.screen_lines()
         assert after[1] == "m1 · 4 min ago"
         assert after[:1] + after[2:] == before[:1] + before[2:]
+
+
+async def test_code_is_shown_at_once_and_gets_its_colours_when_its_lexer_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ready = threading.Event()
+    build = code.lexer_for
+    monkeypatch.setattr(code, "_lexers", {})
+    monkeypatch.setattr(code, "_building", set())
+    monkeypatch.setattr(code, "_kept", {})
+    monkeypatch.setattr(code, "lexer_for", lambda name: build(name) if ready.wait(10) else None)
+    app = Show([answer("```ruby\ndef a; end\n```")])
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        assert "def a; end" in app.texts()
+        assert {key for _, key in app.transcript._doc.views[0].lay(1)[-1].runs} == {("pad",), ("code_block",)}
+        ready.set()
+        await pilot.pause(0.5)
+        assert "syntax.keyword" in {name for _, key in app.transcript._doc.views[0].lay(1)[-1].runs for name in key}

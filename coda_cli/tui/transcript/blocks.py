@@ -82,6 +82,8 @@ class Block:
     fill: Key = ()
     height: int = 1
     rows: list[Row] | None = field(default=None, repr=False)
+    has_code: bool = False
+    """Whether a lexer that is built later may give it colours."""
     touched: int | None = None
     """The first row that has changed, in a block that grows in place."""
 
@@ -161,7 +163,7 @@ def markdown_block(
     def draw(width: int) -> list[Line]:
         return renderer.render(source, width, folded=True, references=references)
 
-    return Block(draw, source, gap, style)
+    return Block(draw, source, gap, style, has_code="```" in source or "~~~" in source)
 
 
 def finished_blocks(

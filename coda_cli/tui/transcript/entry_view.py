@@ -28,7 +28,7 @@ class Setting:
     reasoning_open: bool = False
     tools_open: bool = False
     raw: bool = False
-    renderer: MarkdownRenderer = field(default_factory=lambda: MarkdownRenderer(widget=True))
+    renderer: MarkdownRenderer = field(default_factory=lambda: MarkdownRenderer(widget=True, wait=False))
     now: Callable[[], float] = lambda: 0.0
 
 
@@ -149,6 +149,12 @@ class EntryView:
         """Make all blocks again: what the text is drawn as has changed."""
         self._body = self._thoughts = None
         self.rebuild()
+
+    def recolour(self) -> None:
+        """A lexer has been built: blocks with code are drawn anew."""
+        for block in self.blocks or ():
+            if block.has_code:
+                block.rows = None
 
     def aged(self) -> bool:
         """Bring "5 min ago" up to date where it is laid out; whether anything changed."""

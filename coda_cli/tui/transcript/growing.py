@@ -112,7 +112,7 @@ class GrowingList:
             within = ListShape(shape.number + before, shape.number + shape.count - 1, shape.loose)
             return self._renderer.render(source, width, folded=True, references=references, within=within)
 
-        return Block(draw, source, shape.loose if before else self._gap, self._style)
+        return Block(draw, source, shape.loose if before else self._gap, self._style, has_code="```" in source)
 
     def _spread(self) -> None:
         """Draw the parts anew if the shape of all has changed."""

@@ -12,6 +12,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.timer import Timer
 
+from coda_cli.markdown.code import lexer_soon
 from coda_cli.tui import private
 from coda_cli.tui.transcript.bar import Bar
 from coda_cli.tui.transcript.blocks import Row
@@ -22,6 +23,9 @@ from coda_cli.tui.transcript.strips import GUTTER, MARGIN, Mark, blank, filtered
 from coda_cli.tui.transcript.styles import Styles
 
 _WHEEL: Final = 3
+_MINUTE: Final = 60
+_SOON: Final = 0.05
+_AT_ONCE: Final = 0.005
 
 
 class Viewport(ScrollView):
@@ -84,6 +88,10 @@ class Viewport(ScrollView):
             self._top = self._doc.lay_above(self._top, -rows)
         self.move_to(self._top + rows)
 
+    def on_mount(self) -> None:
+        """Times grow older once a minute."""
+        self.set_interval(_MINUTE, self._age)
+
     def _age(self) -> None:
         if sum(view.aged() for view in self._doc.views):
             self.refresh()
@@ -130,11 +138,17 @@ class Viewport(ScrollView):
         if self._bar is not None:
             self._bar.update(self._top, height, self._doc.height)
         self._tell()
-        if not complete and self._rest is None:
-            self._rest = self.set_timer(0.01, self._go_on)
+        if self._rest is None and (not complete or self._setting.renderer.missed):
+            self._rest = self.set_timer(_SOON if complete else _AT_ONCE, self._go_on)
 
     def _go_on(self) -> None:
+        """Lay out what there was no time for, or give code its colours if its lexer is there by now."""
         self._rest = None
+        missed = self._setting.renderer.missed
+        if missed and all(lexer_soon(language) is not False for language in missed):
+            missed.clear()
+            for view in self._doc.views:
+                view.recolour()
         self._repaint()
 
     def _tell(self) -> None:
