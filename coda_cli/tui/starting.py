@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from coda_cli.engine.providers.choose import Choice
     from coda_cli.tui.status import Status
 
-_TINY: Final = "; it is tiny and often wrong, but needs no key and no network"
+_TINY: Final = "; it is tiny, often wrong, and fetched once with the first question (93 MB)"
 _CHANGE: Final = "/model chooses another, /key takes a vendor's key"
 
 
