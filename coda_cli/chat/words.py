@@ -31,6 +31,11 @@ def money(cost: float | None, unpriced: str = "unpriced") -> str:
     return f"${cost:.2f}" if cost >= 1 or cost == 0 else f"${cost:.4f}"
 
 
+def price(cost: float | None) -> str:
+    """The price of one answer: "free" on a machine of one's own, "unpriced" where nobody knows one."""
+    return "free" if cost == 0 else money(cost)
+
+
 def counted(number: int, what: str) -> str:
     """`1 message`, `2,000 messages`."""
     return f"{number:,} {what}s" if number != 1 else f"1 {what}"

@@ -19,7 +19,7 @@ from textual.widgets import Static
 
 from coda_cli.chat.comparison import Comparison, Contender
 from coda_cli.chat.entry import Entry
-from coda_cli.chat.words import money
+from coda_cli.chat.words import price
 from coda_cli.engine.core.events import (
     AnalyticsUpdate,
     ContextCompacted,
@@ -158,7 +158,7 @@ class Pane(Vertical):
         tokens = event.usage.output_tokens
         rate = f" ({tokens / event.latency:.0f}/s)" if tokens and event.latency > 0 else ""
         stopped = "" if event.status == "complete" else f"{event.status}, "
-        self._facts(f"{stopped}{event.latency:.1f} s{first} · {tokens:,} tokens{rate} · {money(event.cost)}")
+        self._facts(f"{stopped}{event.latency:.1f} s{first} · {tokens:,} tokens{rate} · {price(event.cost)}")
 
     def _failed(self, event: ResponseError) -> None:
         why = str(event.error.get("message") or "the answer failed")

@@ -8,7 +8,7 @@ from typing import Any
 
 from coda_cli.chat.inspection import Share, request_json
 from coda_cli.chat.session import ChatSession
-from coda_cli.chat.words import money
+from coda_cli.chat.words import price
 from coda_cli.engine.core.errors import LLMError
 from coda_cli.engine.core.events import (
     ContextCompacted,
@@ -45,7 +45,7 @@ async def last_turn(session: ChatSession) -> Turn:
         "model": f"{response.provider}/{response.model}",
         "status": f"{response.status.value} ({response.finish_reason.value})",
         **_usage(response.usage),
-        "price": money(response.cost),
+        "price": price(response.cost),
         "first word": f"{outcome.first_token:.2f} s" if outcome.first_token is not None else "none came",
         "whole answer": f"{last.latency:.2f} s" if last is not None else "",
         "retries": str(last.retries) if last is not None and last.retries else "",
@@ -143,7 +143,7 @@ def _told(event: Event, *, first: bool) -> str:
         case ConversationUnsaved():
             return f"not saved: {event.reason}"
         case ResponseComplete():
-            return f"the end: {event.finish_reason}, {event.usage.output_tokens:,} tokens, {money(event.cost)}"
+            return f"the end: {event.finish_reason}, {event.usage.output_tokens:,} tokens, {price(event.cost)}"
         case ResponseError():
             return f"failed: {event.error.get('message')}"
         case _:
@@ -158,7 +158,7 @@ async def _stored(session: ChatSession) -> Turn:
     meta = answer.message.metadata
     facts = [(name, str(meta[name])) for name in ("provider", "model", "finish_reason", "latency") if meta.get(name)]
     cost, usage = meta.get("cost"), meta.get("usage")
-    facts.append(("price", money(cost if isinstance(cost, int | float) else None)))
+    facts.append(("price", price(cost if isinstance(cost, int | float) else None)))
     if isinstance(usage, dict):
         facts += [(str(name).replace("_", " "), str(value)) for name, value in usage.items()]
     return Turn(facts=facts)

@@ -7,6 +7,7 @@ import time
 from typing import Final
 
 from coda_cli.chat.entry import Attached, Entry, ToolCard
+from coda_cli.chat.words import price
 from coda_cli.markdown.code import highlight
 from coda_cli.markdown.render import panel, panel_rows
 from coda_cli.markdown.text import Line, clean, fold, line_cells, wrap
@@ -168,7 +169,7 @@ def footer(entry: Entry) -> Block | None:
     if entry.latency is not None:
         numbers.append(f"{entry.latency:.1f} s")
     if entry.cost is not None:
-        numbers.append(money(entry.cost))
+        numbers.append(price(entry.cost))
     if numbers:
         lines.append([(" · ".join(numbers), ("muted",))])
     if not lines:
@@ -185,11 +186,6 @@ def footer(entry: Entry) -> Block | None:
 
 def _retry() -> Line:
     return [("  ", ()), ("r to retry", ("button", "!retry"))]
-
-
-def money(dollars: float) -> str:
-    """A price with as many digits as it needs."""
-    return f"${dollars:.2f}" if dollars >= 1 or dollars == 0 else f"${dollars:.4f}"
 
 
 def failure(entry: Entry) -> Block:
