@@ -24,12 +24,15 @@ SUFFIXES: Final[dict[str, ExportFormat]] = {
 }
 
 
-def export(session: ChatSession, form: ExportFormat | None, file: Path | None) -> Path:
-    """Write the open chat to *file* (default: one named after it, here); returns where. Raises CodaError.
+def export(
+    session: ChatSession, form: ExportFormat | None, file: Path | None, conversation_id: str | None = None
+) -> Path:
+    """Write a chat (default: the open one) to *file* (default: one named after it, here); returns where.
 
     *form* None is what the file's suffix says, else Markdown. JSON holds all branches, the others the active one.
+    Raises CodaError.
     """
-    shelf, name = session.conversations.shelf, session.conversation_id or ""
+    shelf, name = session.conversations.shelf, conversation_id or session.conversation_id or ""
     try:
         conversation = shelf.load(name)
     except KeyError:

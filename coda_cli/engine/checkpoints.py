@@ -18,7 +18,8 @@ EVERY: Final = 1.0
 class Checkpoints:
     """Hands the pieces of an answer to *keep*, joined, at most once every `EVERY` seconds and never two at a time.
 
-    No timer runs: a piece that comes a second after the last checkpoint starts the next one.
+    A piece that comes a second after the last checkpoint starts the next one; a timer runs only while pieces wait, for
+    a stream that stalls.
     """
 
     def __init__(self, keep: Callable[[Sequence[Part]], Awaitable[None]], clock: Clock) -> None:
@@ -27,14 +28,24 @@ class Checkpoints:
         self._last = clock.monotonic()
         self._fresh: list[Part] = []
         self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self.failed: CodaError | None = None
 
     def add(self, part: TextPart | ReasoningPart) -> None:
         """The next piece."""
         self._fresh.append(part)
-        now = self._clock.monotonic()
-        if now - self._last >= EVERY and (self._task is None or self._task.done()):
-            self._last = now
+        if self._clock.monotonic() - self._last >= EVERY:
+            self._start()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(EVERY, self._start)
+
+    def _start(self) -> None:
+        """Keep what is waiting, unless the last checkpoint is still being written."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._fresh and (self._task is None or self._task.done()):
+            self._last = self._clock.monotonic()
             parts, self._fresh = joined(self._fresh), []
             self._task = asyncio.get_running_loop().create_task(self._save(parts))
 
@@ -45,6 +56,9 @@ class Checkpoints:
             self.failed = error  # the whole answer is kept at its end; that must not fail for want of a checkpoint
 
     async def stop(self) -> None:
-        """Wait for the checkpoint that is being written."""
+        """Wait for the checkpoint that is being written; no other begins."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._task is not None:
             await self._task

@@ -56,7 +56,13 @@ async def _chats(app: CodaApp, front: TuiFront, text: str) -> None:
     from coda_cli.tui.screens.chats import Chats
 
     session = app.session
-    screen = Chats(session.conversations, current=session.conversation_id, query=text)
+
+    async def exported(conversation_id: str) -> str:
+        from coda_cli.chat.exporting import export
+
+        return str(await asyncio.to_thread(export, session, "md", None, conversation_id))
+
+    screen = Chats(session.conversations, current=session.conversation_id, query=text, export=exported)
     choice = await app.push_screen_wait(screen)
     gone = session.conversation_id in screen.deleted
     session.deleted += screen.deleted

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from coda_cli import LLMConfig, LLMManager, Reply, ScriptedProvider
+from coda_cli.engine import checkpoints
 from coda_cli.engine.checkpoints import Checkpoints
+from coda_cli.engine.clock import SystemClock
 from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.conversations.memory import MemoryShelf
 from coda_cli.engine.core.errors import CodaError
@@ -80,3 +84,20 @@ async def test_two_answers_of_one_conversation_are_branches_below_their_question
     await asyncio.gather(slow, quick)
     asked = [[message.content for message in request.messages] for request in provider.requests]
     assert asked == [["one?"], ["one?", "two?"]]
+
+
+async def test_what_came_before_a_stall_is_kept_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "EVERY", 0.01)
+    kept: list[Part] = []
+    done = asyncio.Event()
+
+    async def keep(parts: Sequence[Part]) -> None:
+        kept.extend(parts)
+        done.set()
+
+    pieces = Checkpoints(keep, SystemClock())
+    pieces.add(TextPart(text="half a "))
+    pieces.add(TextPart(text="word"))
+    await asyncio.wait_for(done.wait(), 10)
+    await pieces.stop()
+    assert "".join(part.text for part in kept if isinstance(part, TextPart)) == "half a word"
