@@ -26,6 +26,7 @@ from coda_cli.engine.core.events import (
 from coda_cli.engine.generation import Generation
 from coda_cli.tui.status import Status
 from coda_cli.tui.transcript.view import Transcript
+from coda_cli.tui.warm import ready
 
 STREAMING: Final = "answer-under-way"
 """The id of the entry that is being written; the message's own id replaces it at the end."""
@@ -49,6 +50,7 @@ class AnswerView:
             async for batch in generation.batches():
                 for event in batch:
                     self._show(event)
+                await ready()
         finally:
             self._status.rest()
 

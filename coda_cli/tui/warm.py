@@ -5,23 +5,35 @@ While nobody types it takes neither memory nor time.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
+from concurrent.futures import Future
 from functools import cache
 
 
 @cache
-def warm_up() -> None:
-    """Load it in a thread, once: an answer that finds nothing loaded holds up the screen for 100 ms."""
-    threading.Thread(target=_load, name="coda-warm", daemon=True).start()
+def warm_up() -> Future[None]:
+    """Load it in a thread, once; the result is there when an answer can be drawn without holding up a key."""
+    drawable: Future[None] = Future()
+    threading.Thread(target=_load, args=(drawable,), name="coda-warm", daemon=True).start()
+    return drawable
 
 
-def _load() -> None:
+def _load(drawable: Future[None]) -> None:
     from coda_cli.engine.providers.http import preload
     from coda_cli.markdown.render import warm
 
-    warm()
-    preload()  # what comes too late here loads itself in another thread
+    try:
+        warm()
+    finally:
+        drawable.set_result(None)  # what is missing is loaded where it is used
+    preload()
+
+
+async def ready() -> None:
+    """Wait until an answer can be drawn: on the event loop, loading would hold up every key for 100 ms."""
+    await asyncio.wrap_future(warm_up())
 
 
 def load_commands() -> None:
