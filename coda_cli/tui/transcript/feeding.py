@@ -22,8 +22,9 @@ FRAME: Final = 1 / 25
 """Seconds from one frame to the next, at least."""
 # A frame that takes long puts the next one off, so that drawing never eats the processor or the keys.
 _EASE: Final = 5.0
-_SLICE: Final = 4096
+_SLICE: Final = 2048
 _MOST: Final = 8192
+_MOST_CODE: Final = 2048
 _BUDGET: Final = 0.010
 
 
@@ -147,7 +148,8 @@ class Feeding(Viewport):
             if stream is not None:
                 stream.feed(joined)
             taken += len(joined)
-            if time.perf_counter() > deadline or taken >= _MOST:
+            most = _MOST_CODE if stream is not None and stream.costly else _MOST
+            if time.perf_counter() > deadline or taken >= most:
                 break
         return bool(self._pending)
 

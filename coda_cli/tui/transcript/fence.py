@@ -94,7 +94,7 @@ class OpenFence:
             self._lines[first:] = [unlit(line)[0] for line in code[first:]]
             return first
         now = perf_counter()
-        doubt = whole or now - self._doubted > _EVERY
+        doubt = whole or now - self._doubted > _EVERY or len(self._code) - self._lexed.firm > 4 * _DOUBT
         if doubt:
             self._doubted = now
         first, lines = self._lexed.take(self._lexer, code, len(self._code), doubt=doubt)
@@ -179,6 +179,11 @@ class _Lexed:
         self._firm = _State()
         self._loose = _State()
         self.doubtful = False
+
+    @property
+    def firm(self) -> int:
+        """How many lines are lexed for good."""
+        return self._firm.line
 
     def take(self, lexer: Lexer, code: Sequence[str], complete: int, *, doubt: bool) -> tuple[int, list[Line]]:
         """Lex from the first line that has to be; with *doubt* also what is in doubt. Returns that line and the lines.

@@ -55,6 +55,11 @@ class MarkdownStream:
         return bool(self._source)
 
     @property
+    def costly(self) -> bool:
+        """Whether what comes next is likely to be code, which takes longer to draw than text."""
+        return self._splitter.open_fence is not None
+
+    @property
     def source(self) -> str:
         """All of it so far, sanitized."""
         return "".join(self._source)
