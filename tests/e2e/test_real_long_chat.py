@@ -22,7 +22,7 @@ FACT = "The harbour town lies at the mouth of a slow river, and every evening th
 
 async def test_a_conversation_past_the_window_of_the_real_model(tmp_path: Path) -> None:
     long = bool(os.environ.get("CODA_TEST_LONG"))
-    window, turns, words = (8192, 24, 24) if long else (320, 4, 2)
+    window, turns, words = (8192, 16, 24) if long else (320, 4, 2)
     config = LLMConfig(
         providers={
             "local": ProviderConfig(
