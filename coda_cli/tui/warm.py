@@ -33,7 +33,8 @@ def _load(drawable: Future[None]) -> None:
 
 async def ready() -> None:
     """Wait until an answer can be drawn: on the event loop, loading would hold up every key for 100 ms."""
-    await asyncio.wrap_future(warm_up())
+    if not (drawable := warm_up()).done():
+        await asyncio.wrap_future(drawable)
 
 
 def load_commands() -> None:
