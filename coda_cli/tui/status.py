@@ -59,6 +59,8 @@ class Status(Widget):
 
     def doing(self, what: str, *, wait: float | None = None) -> None:
         """Something is under way; *wait* counts down to when it goes on (seconds)."""
+        if what == self.state.doing and wait is None and self.state.until is None:
+            return  # as with every token of an answer
         now = monotonic()
         since = self.state.since if what and self.state.doing == what else now
         self.tell(doing=what, since=since if what else None, until=None if wait is None else now + wait)
