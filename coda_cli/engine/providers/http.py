@@ -201,72 +201,7 @@ class LeanTransport:
 
 
 async def read(response: httpx2.Response, where: str) -> AsyncIterator[bytes]:
-    """The body of *response* as it arrives, but for what `Gathering` puts off."""
-    gathering = Gathering()
-    turned = _Turn()
+    """The body of *response* as it arrives."""
     with translated(where):
         async for chunk in response.aiter_bytes():
-            pause = gathering.came(len(chunk), read=turned.over())
             yield chunk
-            if pause:
-                await asyncio.sleep(pause)
-            turned.begin()
-
-
-class _Turn:
-    """Whether the event loop has turned since `begin()`: what needed no turn of it was there already."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._waiting: asyncio.Handle | None = None
-
-    def begin(self) -> None:
-        self._waiting = self._loop.call_soon(self._turned)
-
-    def _turned(self) -> None:
-        self._waiting = None
-
-    def over(self) -> bool:
-        if self._waiting is None:
-            return True
-        self._waiting.cancel()
-        return False
-
-
-class Gathering:
-    """How long small pieces of a body may gather before they are read together.
-
-    A model speaks faster than a screen is drawn, and every read wakes the whole program: at 400 tokens a second that is
-    more work than drawing them. Never put off are the first reads, for they bring the first word, and those of a body
-    that comes fast; nor where nothing gathers.
-    """
-
-    PAUSE: Final = 0.02
-    """Seconds."""
-    PROMPT: Final = 10
-    """Reads at the beginning that follow each other at once."""
-    FAST: Final = 8 * 1024
-    """Bytes in one read from which on the next HURRY reads follow at once."""
-    HURRY: Final = 50
-    IN_VAIN: Final = 5
-    """So many pauses in a row for a single piece each count as fast: there is nothing to gain."""
-
-    def __init__(self) -> None:
-        self._at_once = self.PROMPT
-        self._size = self._pieces = self._in_vain = 0
-        self._paused = self._gathered = False  # whether there is a pause before the next read, and was before this one
-
-    def came(self, size: int, *, read: bool) -> float:
-        """Seconds to wait after this piece of *size* bytes. *read*: it did not come along with the one before."""
-        if not read:
-            self._size += size
-            self._pieces += 1
-            return 0.0
-        if self._gathered:
-            self._in_vain = self._in_vain + 1 if self._pieces == 1 else 0
-        if max(size, self._size) >= self.FAST or self._in_vain >= self.IN_VAIN:
-            self._at_once, self._in_vain = self.HURRY, 0
-        self._size, self._pieces = size, 1
-        self._gathered, self._paused = self._paused, self._at_once <= 0
-        self._at_once = max(0, self._at_once - 1)
-        return self.PAUSE if self._paused else 0.0
