@@ -1,6 +1,6 @@
 """Measures the installed `coda chat` beside the bare Textual floor (`textual_floor`), in the same rounds.
 
-    python -m tests.bench.bench_tui [--runs 5] [--only start,idle,full,paced,fence,echo,tick,many,open] [--patience 60]
+    python -m tests.bench.bench_tui [--runs 5] [--only start,idle,full,paced,fence,echo,tick,many,open] [--patience 120]
 
 Both run on a drained pseudo terminal of 120x40 against one fake server. A ratio is Coda's figure over the floor's
 of the same round, and what is printed is the median over the rounds: compare ratios, not milliseconds.
@@ -404,7 +404,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", default=",".join(REPORTS))
-    parser.add_argument("--patience", type=float, default=60.0)
+    parser.add_argument("--patience", type=float, default=120.0)
     parser.add_argument("--name-ticks", action="store_true", help="name the three longest of each run")
     asked = parser.parse_args()
     row("", "target", "measured", "absolute")
