@@ -40,6 +40,8 @@ class TokenKind(Protocol):
 
 
 class Lexer(Protocol):
+    """A lexer of Pygments, which has no type information."""
+
     def get_tokens(self, text: str) -> Iterable[tuple[TokenKind, str]]: ...
 
 

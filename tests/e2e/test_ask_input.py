@@ -115,10 +115,11 @@ def test_a_silent_stdin_named_as_a_file_is_told_too(coda: Program) -> None:
     coda.scripted("the answer")
     child = coda.start("ask", "-f", "-", "hi", stdin=subprocess.PIPE)
     try:
-        read_until(child.stderr, b"\n")
+        told = read_until(child.stderr, b"\n")
     finally:
         child.kill()
         finish(child)
+    assert b"stdin" in told
 
 
 def test_binary_and_huge_input_is_refused(coda: Program) -> None:

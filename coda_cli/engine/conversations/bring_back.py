@@ -18,9 +18,9 @@ from typing import IO, Any, Final
 from coda_cli import paths
 from coda_cli.engine.conversations import blobs
 from coda_cli.engine.conversations.backup import BLOB, DAMAGED, FORMAT, MANIFEST, Progress, members, pieces
-from coda_cli.engine.conversations.journal import Journal, StoreError, encode, sync_folder
+from coda_cli.engine.conversations.journal import SUFFIX, Journal, StoreError, encode, sync_folder
 from coda_cli.engine.conversations.mend import begins
-from coda_cli.engine.conversations.store import SUFFIX, Folder, header
+from coda_cli.engine.conversations.store import Folder, header
 from coda_cli.engine.core.errors import UsageError
 
 _TOGETHER: Final = 200

@@ -20,9 +20,8 @@ from typing import Final
 
 from coda_cli.engine.conversations.index_database import sound
 from coda_cli.engine.conversations.index_rows import stamp
-from coda_cli.engine.conversations.journal import DiskError
+from coda_cli.engine.conversations.journal import SUFFIX, DiskError
 
-SUFFIX: Final = ".jsonl"  # `store.SUFFIX`, whose module imports much
 SWEEP: Final = 256
 """Rows that every query compares with their files."""
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")

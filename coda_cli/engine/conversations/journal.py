@@ -27,6 +27,7 @@ from coda_cli.engine.core.errors import CodaError
 
 Record = dict[str, Any]
 
+SUFFIX: Final = ".jsonl"
 MAX_LINE: Final = 64 * 1024 * 1024
 MAX_DEPTH: Final = 200
 """How deep a record may nest: what is written from a shallow stack must be readable from a deep one."""

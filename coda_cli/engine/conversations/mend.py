@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, runtime_checkable
 
 from coda_cli import paths
-from coda_cli.engine.conversations.journal import Journal, Line, Record, decode, encode, sync_folder
+from coda_cli.engine.conversations.journal import SUFFIX, Journal, Line, Record, decode, encode, sync_folder
 from coda_cli.engine.conversations.migrate import copy_bytes, keep
 from coda_cli.engine.conversations.shelf import first_record
-from coda_cli.engine.conversations.store import SUFFIX, Folder
+from coda_cli.engine.conversations.store import Folder
 
 _BEGIN: Final = re.compile(r'\{"type":')
 _SALVAGED: Final = 1024 * 1024

@@ -12,12 +12,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from coda_cli import paths
 from coda_cli.engine.conversations import blobs
 from coda_cli.engine.conversations.info import ConversationInfo, Filter, SearchHit
 from coda_cli.engine.conversations.journal import (
+    SUFFIX,
     ConversationGoneError,
     DiskError,
     Journal,
@@ -32,8 +33,6 @@ from coda_cli.engine.conversations.migrate import migrate
 from coda_cli.engine.conversations.scan import describe, matching, newest
 from coda_cli.engine.conversations.shelf import Shelf, first_record
 from coda_cli.engine.conversations.tree import Conversation
-
-SUFFIX: Final = ".jsonl"
 
 
 class IndexPort(Protocol):

@@ -17,9 +17,9 @@ from coda_cli.engine.conversations import blobs, mend
 from coda_cli.engine.conversations.backup import BLOB, whole_lines
 from coda_cli.engine.conversations.findings import Finding, Kind, VerifyReport
 from coda_cli.engine.conversations.info import ConversationInfo, Filter
-from coda_cli.engine.conversations.journal import SCHEMA, Journal, Line, Record, StoreError
+from coda_cli.engine.conversations.journal import SCHEMA, SUFFIX, Journal, Line, Record, StoreError
 from coda_cli.engine.conversations.scan import describe
-from coda_cli.engine.conversations.store import SUFFIX, Folder, IndexPort
+from coda_cli.engine.conversations.store import Folder, IndexPort
 from coda_cli.engine.conversations.tree import Conversation
 
 Progress = Callable[[int, int], None]
