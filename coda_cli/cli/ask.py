@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 import typer
 
+from coda_cli.cli.options import Attach, Cid, Continue, File, Fork, NoLog, Offline, System
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.settings.model_cache import complete_model
 
@@ -33,13 +34,6 @@ def _complete_template(incomplete: str) -> list[str]:
     return [name for name in template_names() if name.startswith(incomplete)]
 
 
-def complete_conversation(incomplete: str) -> list[str]:
-    """Ids for the shell, from the index alone."""
-    from coda_cli.engine.conversations.manager import personal_folder
-
-    return personal_folder().with_prefix(incomplete, limit=50)
-
-
 def ask(
     prompt: Annotated[list[str] | None, typer.Argument(help="The question; stdin comes before it.")] = None,
     model: Annotated[
@@ -52,26 +46,12 @@ def ask(
             autocompletion=complete_model,
         ),
     ] = None,
-    continue_: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the latest conversation.")] = False,
-    cid: Annotated[
-        str | None,
-        typer.Option(
-            "--cid",
-            metavar="ID",
-            help="Go on with this conversation (the beginning of its id will do).",
-            autocompletion=complete_conversation,
-        ),
-    ] = None,
-    fork: Annotated[bool, typer.Option("--fork", help="With -c or --cid: go on in a copy.")] = False,
-    system: Annotated[str | None, typer.Option("--system", "-s", metavar="TEXT", help="System prompt.")] = None,
-    file: Annotated[
-        list[str] | None,
-        typer.Option("--file", "-f", metavar="PATH", help="Put a text file or a folder into the prompt."),
-    ] = None,
-    attach: Annotated[
-        list[str] | None,
-        typer.Option("--attach", "-a", metavar="PATH", help="Attach an image, PDF, wav or mp3 (- is stdin)."),
-    ] = None,
+    continue_: Continue = False,
+    cid: Cid = None,
+    fork: Fork = False,
+    system: System = None,
+    file: File = None,
+    attach: Attach = None,
     option: Annotated[
         list[str] | None,
         typer.Option("--option", "-o", metavar="KEY=VALUE", help="temperature, max_tokens, effort, top_p, ..."),
@@ -101,9 +81,9 @@ def ask(
     timeout: Annotated[
         float | None, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="Deadline for the whole command.")
     ] = None,
-    no_log: Annotated[bool, typer.Option("--no-log", "-n", help="Leave no trace on disk.")] = False,
+    no_log: NoLog = False,
     no_stdin: Annotated[bool, typer.Option("--no-stdin", help="Do not read stdin.")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Make no connection beyond this machine.")] = False,
+    offline: Offline = False,
 ) -> None:
     """Ask once: a prompt, a pipe, files, images."""
     if extract and extract_last:

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from coda_cli.cli.ask import complete_conversation
+from coda_cli.cli.options import Attach, Cid, Continue, File, Fork, NoLog, Offline, System
 from coda_cli.settings.model_cache import complete_model
 
 EPILOG: Final = """\
@@ -44,35 +44,21 @@ def chat(
             autocompletion=complete_model,
         ),
     ] = None,
-    continue_: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the latest conversation.")] = False,
+    continue_: Continue = False,
     pick: Annotated[bool, typer.Option("--resume", "-r", help="Choose a conversation to go on with.")] = False,
-    cid: Annotated[
-        str | None,
-        typer.Option(
-            "--cid",
-            metavar="ID",
-            help="Go on with this conversation (the beginning of its id will do).",
-            autocompletion=complete_conversation,
-        ),
-    ] = None,
-    fork: Annotated[bool, typer.Option("--fork", help="With -c or --cid: go on in a copy.")] = False,
-    system: Annotated[str | None, typer.Option("--system", "-s", metavar="TEXT", help="System prompt.")] = None,
-    file: Annotated[
-        list[str] | None,
-        typer.Option("--file", "-f", metavar="PATH", help="Put a text file or a folder into the first message."),
-    ] = None,
-    attach: Annotated[
-        list[str] | None,
-        typer.Option("--attach", "-a", metavar="PATH", help="Attach an image, PDF, wav or mp3 (- is stdin)."),
-    ] = None,
-    no_log: Annotated[bool, typer.Option("--no-log", "-n", help="Leave no trace on disk.")] = False,
+    cid: Cid = None,
+    fork: Fork = False,
+    system: System = None,
+    file: File = None,
+    attach: Attach = None,
+    no_log: NoLog = False,
     plain: Annotated[bool, typer.Option("--plain", help="Line by line, nothing drawn or redrawn.")] = False,
     inline: Annotated[bool, typer.Option("--inline", help="Draw below the prompt of the shell.")] = False,
     theme: Annotated[
         str | None,
         typer.Option("--theme", metavar="NAME", help="The theme, this time.", autocompletion=_complete_theme),
     ] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Make no connection beyond this machine.")] = False,
+    offline: Offline = False,
 ) -> None:
     """Chat with a model, on the whole screen or line by line (--plain)."""
     from coda_cli.cli.chat_run import run

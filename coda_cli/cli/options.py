@@ -1,0 +1,38 @@
+"""The options that `coda ask` and `coda chat` have in common, once: name, letter, help and completion."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def complete_conversation(incomplete: str) -> list[str]:
+    """Ids for the shell, from the index alone."""
+    from coda_cli.engine.conversations.manager import personal_folder
+
+    return personal_folder().with_prefix(incomplete, limit=50)
+
+
+Continue = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the latest conversation.")]
+Cid = Annotated[
+    str | None,
+    typer.Option(
+        "--cid",
+        metavar="ID",
+        help="Go on with this conversation (the beginning of its id will do).",
+        autocompletion=complete_conversation,
+    ),
+]
+Fork = Annotated[bool, typer.Option("--fork", help="With -c or --cid: go on in a copy.")]
+System = Annotated[str | None, typer.Option("--system", "-s", metavar="TEXT", help="System prompt.")]
+File = Annotated[
+    list[str] | None,
+    typer.Option("--file", "-f", metavar="PATH", help="Put a text file or a folder into the first message."),
+]
+Attach = Annotated[
+    list[str] | None,
+    typer.Option("--attach", "-a", metavar="PATH", help="Attach an image, PDF, wav or mp3 (- is stdin)."),
+]
+NoLog = Annotated[bool, typer.Option("--no-log", "-n", help="Leave no trace on disk.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Make no connection beyond this machine.")]
