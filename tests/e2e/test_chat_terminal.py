@@ -409,3 +409,35 @@ def test_the_shell_behind_a_mark_joins_the_next_question(coda: Program, sit: Sit
     leave(sitting)
     assert "Output of" in said(coda)[0][1]
     assert said(coda)[0][1].endswith("what is it?")
+
+
+def test_two_terminals_on_one_chat_each_go_on_and_nothing_is_lost(coda: Program, vendor: FakeVendor, sit: Sit) -> None:
+    one = sit()
+    one.type("the beginning\r")
+    one.until("From the server.")
+    quiet(one)
+    two = sit("-c")
+    two.until("the beginning")
+    gate = Gate()
+    vendor.queue(held([Say("half of one "), Say("and its rest")], gate, 2))
+    one.type("asked in one\r")
+    one.until("half of one")
+    two.type("asked in two\r")
+    two.until(lambda text: text.count("From the server.") == 2)
+    quiet(two)
+    gate.open()
+    one.until("and its rest")
+    quiet(one)
+    leave(one)
+    leave(two)
+    [file] = chats(coda)
+    records = {one["id"]: one for one in map(json.loads, file.read_text().splitlines()) if one["type"] == "message"}
+    below = {
+        record["parts"][0]["text"]: records[record["parent"]]["parts"][0]["text"]
+        for record in records.values()
+        if record["parent"] is not None
+    }
+    assert below["half of one and its rest"] == "asked in one"
+    assert "asked in two" in below
+    assert sum(record["role"] == "assistant" for record in records.values()) == 3
+    assert coda.run("history", "verify").code == 0
