@@ -11,16 +11,20 @@ from contextlib import suppress
 from typing import Any
 
 from coda_cli import bootstrap
+from coda_cli.chat import telling
 from coda_cli.cli.ask_input import Asked, Question, gather
 from coda_cli.cli.ask_output import JsonLinesSink, OutputFile, QuietSink, Sink
 from coda_cli.cli.ask_report import Printer, Result
 from coda_cli.cli.choice import announce, show_downloads
 from coda_cli.cli.loop import run_async
-from coda_cli.cli.output import EXIT_INTERRUPTED, EXIT_OK, EXIT_PIPE, report, style, warn, write_failed
+from coda_cli.cli.output import EXIT_INTERRUPTED, EXIT_OK, EXIT_PIPE, report, say, style, warn, write_failed
 from coda_cli.cli.resume import resume
 from coda_cli.cli.status_line import StatusLine
 from coda_cli.engine.core.errors import LLMError, LLMTimeoutError, UsageError
 from coda_cli.engine.core.events import (
+    ContextCompacted,
+    ContextCompacting,
+    ContextTrimmed,
     ConversationUnsaved,
     Event,
     ReasoningChunk,
@@ -220,6 +224,14 @@ class _Asking:
                 case ResponseChunk():
                     self._status.clear()
                     thinking.end()
+                case ContextCompacting():
+                    self._status.waiting(telling.compacting(event))
+                case ContextCompacted():
+                    self._status.clear()
+                    say(telling.compacted(event))
+                case ContextTrimmed():
+                    self._status.clear()
+                    warn(telling.trimmed(event))
                 case ConversationUnsaved():
                     self._status.clear()
                     warn(f"this conversation is not saved: {event.reason}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from coda_cli.chat import telling
 from coda_cli.engine.core.events import (
     AnalyticsUpdate,
     ContextCompacted,
@@ -75,12 +76,11 @@ class Reader:
                     f"retry {event.attempt} of {event.max_retries} in {event.wait:.1f} s: {event.error.get('message')}"
                 )
             case ContextCompacting():
-                self._say(f"summarising {event.messages} older messages")
+                self._say(telling.compacting(event))
             case ContextCompacted():
-                self._say(f"{len(event.covers)} older messages are summarised; /uncompact sends them again")
+                self._say(telling.compacted(event))
             case ContextTrimmed():
-                why = f": {event.failure}" if event.failure else ""
-                self._say(f"{len(event.trimmed)} older messages no longer fit and are not sent{why}")
+                self._say(telling.trimmed(event))
             case ConversationUnsaved():
                 self._say(f"this chat is not saved: {event.reason}")
             case ResponseComplete():

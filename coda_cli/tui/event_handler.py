@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, assert_never
 
+from coda_cli.chat import telling
 from coda_cli.chat.entry import Entry
 from coda_cli.engine.core.events import (
     AnalyticsUpdate,
@@ -73,16 +74,12 @@ class AnswerView:
                 self._note(f"{why}; retry {event.attempt} of {event.max_retries}")
                 self._status.doing(f"retry {event.attempt} of {event.max_retries}", wait=event.wait)
             case ContextCompacting():
-                self._status.doing(f"summarising {event.messages} older messages")
+                self._status.doing(telling.compacting(event))
             case ContextCompacted():
-                self._note(
-                    f"{len(event.covers)} older messages are now summarised for the model ({event.tokens_before} → "
-                    f"{event.tokens_after} tokens); all of them stay here, and /uncompact sends them again"
-                )
+                self._note(telling.compacted(event))
                 self._status.doing("waiting")
             case ContextTrimmed():
-                why = f": {event.failure}" if event.failure else ""
-                self._note(f"{len(event.trimmed)} older messages no longer fit and are not sent{why}")
+                self._note(telling.trimmed(event))
             case ConversationUnsaved():
                 self._status.tell(unsaved=True)
                 self._note(f"this chat is not saved: {event.reason}" + (f" ({event.hint})" if event.hint else ""))

@@ -120,3 +120,26 @@ def test_files_are_the_users_own(coda: Program) -> None:
     for path in (coda.home / "data").rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
     assert (coda.home / "data").stat().st_mode & 0o777 == 0o700
+
+
+def test_what_no_longer_fits_is_told_on_stderr_and_kept(coda: Program) -> None:
+    summary = "They spoke of colours."
+    coda.scripted("first", summary, more="[conversation]\nmax_messages = 3")
+    for question in ("one", "two"):
+        assert coda.run("ask", *(["-c"] if question != "one" else []), question).code == 0
+    summarised = coda.run("ask", "-c", "three")
+    assert "older message" in summarised.error
+    assert "summarised for the model" in summarised.error
+    assert summarised.code == 0
+    off = {"CODA_CONVERSATION__AUTO_SUMMARIZE": "false"}
+    trimmed = [coda.run("ask", "-c", question, env=off) for question in ("four", "five")]
+    assert "warning:" in trimmed[-1].error
+    assert "not sent for want of room, but kept" in trimmed[-1].error
+    [journal] = journals(coda)
+    assert [text for text in said(journal) if text in ("one", "two", "three", "four", "five")] == [
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+    ]
