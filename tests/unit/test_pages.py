@@ -127,6 +127,19 @@ def test_pages_joined_are_the_path(
         check(folder, count)
 
 
+def test_a_mark_whose_message_has_lost_its_first_line_counts_as_in_the_whole_conversation(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.create("c")
+    answer = LLMMessage(role=MessageRole.ASSISTANT, message_id="m0")
+    folder.checkpoint("c", answer, [TextPart(text="a")], None)
+    folder.append("c", lambda _: [{"type": "pin", "message": "m0", "pinned": True}])
+    folder.checkpoint("c", answer, [TextPart(text="b")], None)
+    lines = folder.own_file("c").read_bytes().splitlines(keepends=True)
+    del lines[1]
+    folder.own_file("c").write_bytes(b"".join(lines))
+    check(folder, 1)
+
+
 def test_no_more_is_read_than_the_page_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = Folder(tmp_path)
     chat_of(folder, 400)

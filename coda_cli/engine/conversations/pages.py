@@ -91,6 +91,12 @@ def _first_words(journal: Journal, folder: Folder) -> str:
     return ""
 
 
+def _place(record: Record) -> float:
+    """Where *record* stands among others; one that has lost its number comes last."""
+    seq = record.get("seq")
+    return seq if isinstance(seq, int) else float("inf")
+
+
 class _Walk:
     """From the last line of a journal backward, from a message to its parent, until there are enough of them.
 
@@ -128,12 +134,16 @@ class _Walk:
             self._again(journal)
 
     def kept(self) -> list[Record]:
-        """The records that the page is made of, first to last."""
+        """The records that the page is made of, first to last.
+
+        A mark keeps its place: one that stands before its message, whose first line is lost then, counts for nothing
+        in the whole conversation either.
+        """
         oldest = self.found[: self.needed][-1] if self.found else None
         said = [{**record, "parent": None} if record["id"] == oldest else record for record in reversed(self._said)]
         begun = [record for record in self._others if record["type"] == "conversation"]
         marks = [record for record in self._others if record["type"] != "conversation" and self._counts(record)]
-        return [*begun[::-1], *said, *marks[::-1]]
+        return [*begun[::-1], *sorted([*said, *marks[::-1]], key=_place)]
 
     def _counts(self, record: Record) -> bool:
         message = record.get("message")
