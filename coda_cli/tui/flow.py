@@ -41,6 +41,12 @@ class Flow:
         """Whether an answer is under way."""
         return self._task is not None and not self._task.done()
 
+    @property
+    def answering(self) -> bool:
+        """Whether words may still come: a finished answer that is being put in its place is not under way for a person."""
+        generation = self._session.generation
+        return self.busy and (generation is None or generation.outcome is None)
+
     # ---- questions ------------------------------------------------------------------------------------------------
 
     def submit(self, text: str, media: Sequence[MediaPart] = ()) -> None:

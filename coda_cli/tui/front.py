@@ -294,5 +294,5 @@ class TuiFront:
 
     async def ask_and_leave(self) -> None:
         """Quit, after a question if an answer is under way."""
-        if not self._app.flow.busy or await self.confirm("An answer is under way. Stop it and quit?"):
+        if not self._app.flow.answering or await self.confirm("An answer is under way. Stop it and quit?"):
             await self._app.leave()

@@ -82,6 +82,10 @@ class Sitting:
         while not (wanted in self.text if isinstance(wanted, str) else wanted(self.text)):
             assert self._read(ends), f"it ended: {self.raw[-2000:]!r}"
 
+    def answered(self, times: int = 1) -> None:
+        """Until the scripted answer stands there so often, to its end: with what it took and cost below it."""
+        self.until(lambda text: min(text.count("The answer is 42."), text.count(" s · free")) >= times)
+
     def end(self) -> int:
         """To its end; the exit code, as a shell counts it. The terminal must be as it was."""
         ends = time.monotonic() + GUARD
@@ -149,7 +153,7 @@ def test_coda_alone_is_the_chat_and_ctrl_d_leaves_it(coda: Program, sit: Sit) ->
     sitting = sit()
     sitting.until(READY)
     sitting.type("what is it?\r")
-    sitting.until("The answer is 42.")
+    sitting.answered()
     sitting.type("\x04")
     assert sitting.end() == 0
     assert "goes on with this chat" in sitting.text
@@ -158,7 +162,7 @@ def test_coda_alone_is_the_chat_and_ctrl_d_leaves_it(coda: Program, sit: Sit) ->
 
 def test_a_prompt_on_the_command_line_is_asked_at_once(coda: Program, sit: Sit) -> None:
     sitting = sit("chat", "what", "now?")
-    sitting.until("The answer is 42.")
+    sitting.answered()
     sitting.type("\x04")
     assert sitting.end() == 0
     assert said(coda)[0][:2] == ("user", "what now?")
@@ -166,9 +170,9 @@ def test_a_prompt_on_the_command_line_is_asked_at_once(coda: Program, sit: Sit) 
 
 def test_what_is_piped_in_comes_first_and_the_keys_come_from_the_terminal(coda: Program, sit: Sit) -> None:
     sitting = sit("chat", "and this", shell="printf 'from a pipe' | {coda}; exit")
-    sitting.until("The answer is 42.")
+    sitting.answered()
     sitting.type("more\r")
-    sitting.until(lambda text: text.count("The answer is 42.") == 2)
+    sitting.answered(2)
     sitting.type("\x04")
     sitting.end()
     assert [text for role, text, _ in said(coda) if role == "user"] == ["from a pipe\n\nand this", "more"]
@@ -179,7 +183,7 @@ def test_a_file_without_a_question_waits_in_the_prompt(coda: Program, sit: Sit) 
     sitting = sit("chat", "-f", "notes.txt")
     sitting.until("@notes.txt")
     sitting.type("what?\r")
-    sitting.until("The answer is 42.")
+    sitting.answered()
     sitting.type("\x04")
     assert sitting.end() == 0
     assert "remember the milk" in said(coda)[0][1]
@@ -189,7 +193,7 @@ def test_c_goes_on_with_the_latest_chat(coda: Program, sit: Sit) -> None:
     assert coda.run("ask", "the first question").code == 0
     sitting = sit("chat", "-c")
     sitting.until("the first question")
-    sitting.until("The answer is 42.")
+    sitting.answered()
     sitting.type("\x04")
     assert sitting.end() == 0
 
@@ -202,7 +206,7 @@ def test_r_begins_with_the_list_of_chats(coda: Program, sit: Sit) -> None:
     sitting.type("boat")
     sitting.until(lambda text: "about the garden" not in text)
     sitting.type("\r")
-    sitting.until("The answer is 42.")
+    sitting.answered()
     sitting.type("\x04")
     assert sitting.end() == 0
 
@@ -287,7 +291,7 @@ def test_no_colour_and_sixteen_colours_are_kept_to(env: dict[str, str], sit: Sit
     sitting = sit("chat", env=env)
     sitting.until(READY)
     sitting.type("what?\r")
-    sitting.until("The answer is 42.")
+    sitting.answered()
     sitting.type("\x04")
     assert sitting.end() == 0
     colours = set(re.findall(rb"[34]8;[25];|\x1b\[[0-9;]*(?:3|4|9|10)[0-7](?=[;m])", sitting.raw))
@@ -300,7 +304,7 @@ def test_what_is_typed_before_the_screen_is_there_stands_in_the_prompt(sit: Sit)
     sitting = sit("chat", answer=b"early" + PAPER + b" bird")
     sitting.until(lambda text: "early bird" in text)
     sitting.type("\r")
-    sitting.until("The answer is 42.")
+    sitting.answered()
     sitting.type("\x04")
     assert sitting.end() == 0
 
@@ -359,7 +363,7 @@ def test_a_defect_restores_the_terminal_shows_no_values_and_says_where_the_chat_
     (coda.folder / "crash.py").write_text(CRASH.format(method=method))
     sitting = sit("chat", "remember this", python="crash.py")
     if method != "on_mount":
-        sitting.until("The answer is 42.")
+        sitting.answered()
         sitting.type("\x06" if method == "action_find" else "again\r")
     assert sitting.end() == 1
     shown = sitting.raw.rpartition(b"\x1b[?1049l")[2]
