@@ -43,7 +43,7 @@ class Flow:
 
     @property
     def answering(self) -> bool:
-        """Whether words may still come: a finished answer that is being put in its place is not under way for a person."""
+        """Whether words may still come: an answer that is whole, and is only put in its place, is not under way."""
         generation = self._session.generation
         return self.busy and (generation is None or generation.outcome is None)
 
