@@ -7,6 +7,8 @@ from typing import assert_never
 from coda_cli.chat import telling
 from coda_cli.engine.core.events import (
     AnalyticsUpdate,
+    ApprovalAnswered,
+    ApprovalRequested,
     ContextCompacted,
     ContextCompacting,
     ContextTrimmed,
@@ -14,6 +16,8 @@ from coda_cli.engine.core.events import (
     ConversationUnsaved,
     Event,
     FunctionCalls,
+    FunctionProgress,
+    FunctionResult,
     ProviderStatusChange,
     ReasoningChunk,
     ResponseChunk,
@@ -21,6 +25,7 @@ from coda_cli.engine.core.events import (
     ResponseError,
     ResponseStart,
     RetryScheduled,
+    ToolsUnavailable,
 )
 from coda_cli.engine.generation import Generation
 from coda_cli.plain.lines import Speaker, one_line
@@ -86,6 +91,8 @@ class Reader:
             case ResponseComplete():
                 self.stopped = event.status == "interrupted"
             case ResponseError() | ConversationCreated() | FunctionCalls() | ProviderStatusChange() | AnalyticsUpdate():
+                pass
+            case ApprovalRequested() | ApprovalAnswered() | FunctionProgress() | FunctionResult() | ToolsUnavailable():
                 pass
             case _:
                 assert_never(event)

@@ -9,6 +9,8 @@ from coda_cli.chat import telling
 from coda_cli.chat.entry import Entry
 from coda_cli.engine.core.events import (
     AnalyticsUpdate,
+    ApprovalAnswered,
+    ApprovalRequested,
     ContextCompacted,
     ContextCompacting,
     ContextTrimmed,
@@ -16,6 +18,8 @@ from coda_cli.engine.core.events import (
     ConversationUnsaved,
     Event,
     FunctionCalls,
+    FunctionProgress,
+    FunctionResult,
     ProviderStatusChange,
     ReasoningChunk,
     ResponseChunk,
@@ -23,6 +27,7 @@ from coda_cli.engine.core.events import (
     ResponseError,
     ResponseStart,
     RetryScheduled,
+    ToolsUnavailable,
 )
 from coda_cli.engine.generation import Generation
 from coda_cli.tui.status import Status
@@ -87,7 +92,11 @@ class AnswerView:
                 self.complete = event
             case ResponseError():
                 self.error = event
-            case ConversationCreated() | FunctionCalls() | ProviderStatusChange() | AnalyticsUpdate():
+            case ConversationCreated() | ProviderStatusChange() | AnalyticsUpdate():
+                pass
+            case FunctionCalls() | FunctionProgress() | FunctionResult() | ToolsUnavailable():
+                pass
+            case ApprovalRequested() | ApprovalAnswered():
                 pass
             case _:
                 assert_never(event)

@@ -69,7 +69,9 @@ def test_defaults_of_conversation_and_tools() -> None:
     assert (conversation.auto_summarize, conversation.summarize_threshold) == (True, None)
     assert (conversation.memory_integration_enabled, conversation.personality_integration_enabled) == (True, True)
     assert (calling.enabled, calling.auto_execute, calling.parallel_execution) == (True, True, True)
-    assert (calling.max_function_calls_per_turn, calling.tool_integration_enabled) == (5, True)
+    assert (calling.max_function_calls_per_turn, calling.tool_integration_enabled) == (25, True)
+    assert (calling.max_parallel, calling.timeout, calling.allowed_categories) == (4, 120.0, None)
+    assert calling.approval_mode == "ask"
 
 
 def test_defaults_of_the_integrations() -> None:

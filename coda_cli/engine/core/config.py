@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
 
+from coda_cli.engine.core.tools import ApprovalMode
+
 
 class LLMProvider(StrEnum):
     """The kinds of provider that Coda knows."""
@@ -69,12 +71,22 @@ class ConversationConfig(_Config):
 
 
 class FunctionCallingConfig(_Config):
-    """Whether and how the model may call tools."""
+    """Whether and how the model may call tools.
+
+    With `auto_execute` off the calls stand in `response.tool_calls` and nothing runs. After
+    `max_function_calls_per_turn` calls for one question the model must answer with what it has. `timeout` is for one
+    call, in seconds, without the time that a person thinks. `allowed_categories`: None is all of them. `max_parallel`
+    calls run side by side where `parallel_execution` is on. `approval_mode` says what runs without a question.
+    """
 
     enabled: bool = True
     auto_execute: bool = True
-    max_function_calls_per_turn: int = Field(default=5, gt=0)
+    max_function_calls_per_turn: int = Field(default=25, gt=0)
     parallel_execution: bool = True
+    max_parallel: int = Field(default=4, gt=0)
+    timeout: float = Field(default=120.0, gt=0)
+    allowed_categories: list[str] | None = None
+    approval_mode: ApprovalMode = "ask"
     tool_integration_enabled: bool = True
 
 

@@ -7,8 +7,10 @@ usage, then exactly one `Finished`. A stream that ends without `Finished` was cu
 `seq` (from 0, without gaps, per generation), `time` (Unix seconds) and `conversation_id`. Order within a generation:
 `conversation_created` (only for a new conversation), `response_start`; then `context_compacting`, `context_compacted`
 and `context_trimmed` where the context had to shrink, then any of `response_chunk`, `reasoning_chunk`,
-`function_calls`, `retry_scheduled`; last exactly one of `response_complete` and `response_error`, after which only an
-`analytics_update` may follow. `conversation_unsaved` may come once, anywhere after `response_start`.
+`function_calls`, `retry_scheduled`; for each call of a `function_calls` then, in any order with those of its
+siblings, `approval_requested` and `approval_answered` where a person is asked, `function_progress`, and last its
+`function_result`; then the model goes on. Last comes exactly one of `response_complete` and `response_error`, after
+which only an `analytics_update` may follow. `conversation_unsaved` may come once, anywhere after `response_start`.
 `provider_status_change` belongs to no generation.
 """
 
@@ -131,10 +133,69 @@ class ReasoningChunk(_Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionCalls(_Event):
-    """The model asks for tools: a list of `{"id", "name", "arguments"}` (arguments as JSON text)."""
+    """The model asks for tools: a list of `{"id", "name", "arguments"}` (arguments as JSON text).
+
+    `message_id` is the message that asks, "" where it is not kept.
+    """
 
     type: ClassVar[str] = "function_calls"
     calls: list[dict[str, str]]
+    message_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRequested(_Event):
+    """The call `call_id` waits for a person: `request` is `ApprovalRequest.to_json()`."""
+
+    type: ClassVar[str] = "approval_requested"
+    request_id: str
+    call_id: str
+    name: str
+    request: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalAnswered(_Event):
+    """What was said to the request: "once", "chat", "always" or "no"; `reason` is what the model is told with a no."""
+
+    type: ClassVar[str] = "approval_answered"
+    request_id: str
+    call_id: str
+    decision: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionProgress(_Event):
+    """A running call says how far it is, or gives a piece of its output."""
+
+    type: ClassVar[str] = "function_progress"
+    call_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionResult(_Event):
+    """A call has ended: `text` goes to the model, `display` (Markdown, "": the text) is for a person.
+
+    `seconds` is how long it ran, None where it did not run at all.
+    """
+
+    type: ClassVar[str] = "function_result"
+    call_id: str
+    name: str
+    text: str
+    display: str = ""
+    is_error: bool = False
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolsUnavailable(_Event):
+    """Tools were asked for and this model cannot use them, and why."""
+
+    type: ClassVar[str] = "tools_unavailable"
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +312,11 @@ Event = (
     | ResponseChunk
     | ReasoningChunk
     | FunctionCalls
+    | ApprovalRequested
+    | ApprovalAnswered
+    | FunctionProgress
+    | FunctionResult
+    | ToolsUnavailable
     | RetryScheduled
     | ResponseComplete
     | ResponseError

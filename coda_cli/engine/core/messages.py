@@ -79,13 +79,18 @@ class ToolCallPart(_Part):
 
 
 class ToolResultPart(_Part):
-    """What a tool gave back for the call `id`."""
+    """What a tool gave back for the call `id`: `text` for the model, `display` (Markdown, "": the text) for a person.
+
+    `seconds` is how long it took, None where it did not run.
+    """
 
     type: Literal["tool_result"] = "tool_result"
     id: str
     name: str
     text: str
     is_error: bool = False
+    display: str = ""
+    seconds: float | None = None
 
 
 Part = Annotated[

@@ -5,15 +5,16 @@ The provider contract is `Provider.stream`: a whole answer is a collected stream
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from coda_cli.engine.core.config import ProviderConfig
+from coda_cli.engine.core.config import FunctionCallingConfig, ProviderConfig
 from coda_cli.engine.core.errors import CodaError
-from coda_cli.engine.core.events import ProviderEvent
-from coda_cli.engine.core.messages import LLMMessage, Part
+from coda_cli.engine.core.events import Event, ProviderEvent
+from coda_cli.engine.core.messages import LLMMessage, Part, ToolCallPart, ToolResultPart
 from coda_cli.engine.core.profiles import ModelProfile
+from coda_cli.engine.core.tools import Approval, ApprovalRequest
 from coda_cli.engine.core.usage import TokenUsage
 
 
@@ -32,7 +33,8 @@ class ProviderRequest:
 
     `messages` may begin with system messages. `options` holds the neutral options (`temperature`, `top_p`,
     `max_tokens`, `effort`: none|minimal|low|medium|high|xhigh|max, `seed`, `stop`) and, beside them, whatever the
-    vendor takes under its own name. `schema` is a JSON Schema that the answer must fit.
+    vendor takes under its own name. `schema` is a JSON Schema that the answer must fit. With `tool_choice` "none" the
+    model knows the tools and must answer without them.
     """
 
     model: str
@@ -40,6 +42,7 @@ class ProviderRequest:
     options: Mapping[str, Any] = field(default_factory=dict)
     schema: Mapping[str, Any] | None = None
     tools: Sequence[ToolSpec] = ()
+    tool_choice: Literal["auto", "none"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,53 @@ class Summarizer(Protocol):
         ...
 
 
+class Approver(Protocol):
+    """The person, as tools see them. Where there is nobody to ask there is no approver, and the answer is no."""
+
+    async def approve(self, request: ApprovalRequest) -> Approval:
+        """What they say to one call. Asked one at a time; cancelled when the answer is stopped."""
+        ...
+
+    async def ask(self, question: str, choices: Sequence[str]) -> str | None:
+        """Their answer to a question of the model, None where they do not answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRound:
+    """What belongs to the calls of one answer. `left` calls may still run; `earlier` are those that have run.
+
+    `tell(EventClass, **fields)` stamps and publishes an event.
+    """
+
+    conversation_id: str
+    calling: FunctionCallingConfig
+    tell: Tell
+    approver: Approver | None
+    left: int
+    earlier: Sequence[ToolCallPart] = ()
+    only: Collection[str] | None = None
+
+
+class ToolPort(Protocol):
+    """The tools of a manager: what a model is told of them, and how its calls are run."""
+
+    def specs(self, calling: FunctionCallingConfig, only: Collection[str] | None = None) -> Sequence[ToolSpec]:
+        """The tools that *calling* allows, or those of them in *only* (names, categories, `name*`), sorted by name."""
+        ...
+
+    def fitted(self, provider: Provider, model: str, specs: Sequence[ToolSpec]) -> Provider | str:
+        """*provider*, or one around it that teaches a model without native tools to call *specs*.
+
+        A text says why this model must do without.
+        """
+        ...
+
+    def run(self, calls: Sequence[ToolCallPart], turn: ToolRound) -> AsyncIterator[ToolResultPart]:
+        """Run *calls* under the permissions; one result a call, as each ends. Raises only CancelledError."""
+        ...
+
+
 class UsageSink(Protocol):
     """Where every finished request leaves one line."""
 
@@ -208,6 +258,12 @@ class Clock(Protocol):
     def now(self) -> float: ...
     def monotonic(self) -> float: ...
     async def sleep(self, seconds: float) -> None: ...
+
+
+class Tell(Protocol):
+    """Stamps and publishes an event."""
+
+    def __call__(self, event: type[Event], **fields: object) -> None: ...
 
 
 PriceOf = Callable[[str, str, TokenUsage], float | None]

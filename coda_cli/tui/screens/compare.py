@@ -22,6 +22,8 @@ from coda_cli.chat.entry import Entry
 from coda_cli.chat.words import price
 from coda_cli.engine.core.events import (
     AnalyticsUpdate,
+    ApprovalAnswered,
+    ApprovalRequested,
     ContextCompacted,
     ContextCompacting,
     ContextTrimmed,
@@ -29,6 +31,8 @@ from coda_cli.engine.core.events import (
     ConversationUnsaved,
     Event,
     FunctionCalls,
+    FunctionProgress,
+    FunctionResult,
     ProviderStatusChange,
     ReasoningChunk,
     ResponseChunk,
@@ -36,6 +40,7 @@ from coda_cli.engine.core.events import (
     ResponseError,
     ResponseStart,
     RetryScheduled,
+    ToolsUnavailable,
 )
 from coda_cli.tui.screens.runs import one_line
 from coda_cli.tui.screens.sheet import Sheet
@@ -133,6 +138,11 @@ class Pane(Vertical):
                 ConversationCreated()
                 | ConversationUnsaved()
                 | FunctionCalls()
+                | FunctionProgress()
+                | FunctionResult()
+                | ApprovalRequested()
+                | ApprovalAnswered()
+                | ToolsUnavailable()
                 | ProviderStatusChange()
                 | AnalyticsUpdate()
                 | ContextCompacting()

@@ -1,0 +1,75 @@
+"""What a tool is: a name, a schema, what it touches, and what it does with checked arguments."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from coda_cli.engine.core.ports import ToolSpec
+from coda_cli.engine.core.tools import Arguments, Effect, ToolOutput, Touches
+
+
+class ToolError(Exception):
+    """A call cannot be done; the text tells the model what to mend."""
+
+
+@dataclass(slots=True)
+class ToolContext:
+    """What a tool may ask of the program while it runs.
+
+    `folder` is the working folder. `cancelled` is set when the call is stopped or its time is over: a tool that works
+    in a thread must look at it. `progress(text)` shows a piece of output to the person (from any thread). `ask` puts a
+    question to the person and gives None where nobody answers. `timeout` is the seconds that the call has.
+    """
+
+    call_id: str = ""
+    conversation_id: str = ""
+    folder: Path = field(default_factory=Path.cwd)
+    timeout: float = 120.0
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    progress: Callable[[str], None] = lambda text: None
+    ask: Callable[[str, Sequence[str]], Awaitable[str | None]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A call that is ready to run: what a person is shown, and what does exactly that."""
+
+    effect: Effect
+    run: Callable[[], Awaitable[ToolOutput]]
+
+
+class BaseTool(ABC):
+    """A tool as a class: set the attributes, write `run`. A typed function under `@tool` is the shorter way.
+
+    `parameters` is a JSON Schema of type object. `category` is what `allowed_categories` names. `timeout` (seconds)
+    replaces that of the settings. Override `plan` where what is shown before must be bound to what is done.
+    """
+
+    name: str = ""
+    description: str = ""
+    parameters: Mapping[str, Any] = {"type": "object", "properties": {}}
+    touches: Touches = Touches.NOTHING
+    category: str = "user"
+    timeout: float | None = None
+
+    @abstractmethod
+    async def run(self, arguments: Arguments, context: ToolContext) -> ToolOutput | str:
+        """Do it. Raise ToolError for what the model can mend."""
+
+    async def plan(self, arguments: Arguments, context: ToolContext) -> Planned:
+        """What this call will do, bound to the doing. Raises ToolError; touches nothing but to read."""
+
+        async def run() -> ToolOutput:
+            given = await self.run(arguments, context)
+            return given if isinstance(given, ToolOutput) else ToolOutput(given)
+
+        return Planned(Effect(summary=self.name), run)
+
+    def spec(self) -> ToolSpec:
+        """What the model is told."""
+        return ToolSpec(self.name, self.description, self.parameters)
