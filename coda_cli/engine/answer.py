@@ -8,21 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
 
-from coda_cli.engine.checkpoints import Checkpoints
-from coda_cli.engine.core.errors import (
-    CodaError,
-    LLMContextLengthError,
-    LLMError,
-    LLMIncompleteResponseError,
-    LLMInvalidRequestError,
-)
+from coda_cli.engine.core.errors import CodaError, LLMContextLengthError, LLMError, LLMIncompleteResponseError
 from coda_cli.engine.core.events import (
     AnalyticsUpdate,
-    ConversationCreated,
-    ConversationUnsaved,
     Event,
     FunctionCalls,
     ReasoningChunk,
@@ -31,21 +22,15 @@ from coda_cli.engine.core.events import (
     ResponseError,
     ResponseStart,
 )
-from coda_cli.engine.core.messages import (
-    LLMMessage,
-    MediaPart,
-    MessageRole,
-    Part,
-    ReasoningPart,
-    TextPart,
-    new_id,
-    user,
-)
+from coda_cli.engine.core.messages import LLMMessage, MediaPart, ToolCallPart, new_id, user
 from coda_cli.engine.core.ports import Provider, ProviderRequest, StoredBranch
 from coda_cli.engine.core.responses import LLMResponse
 from coda_cli.engine.core.usage import FinishReason, Status, TokenUsage
 from coda_cli.engine.generation import Outcome
+from coda_cli.engine.keeping import Keeping
 from coda_cli.engine.request import build
+from coda_cli.engine.rounds import Rounds, ToolHost
+from coda_cli.engine.totals import Totals
 from coda_cli.engine.turn import Stamp, Turn
 from coda_cli.engine.window import Window, WindowHost
 
@@ -57,7 +42,8 @@ class Plan:
     """What a caller asked for.
 
     `must_exist`: the conversation has to be there already. `parent`: what the question stands below ("": nothing; None:
-    the newest message). `question`: one that was asked before and is to be answered again.
+    the newest message). `question`: one that was asked before and is to be answered again. `tools`: which tools the
+    model may use (None: all that are allowed).
     """
 
     prompt: str
@@ -72,9 +58,10 @@ class Plan:
     media: Sequence[MediaPart] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     schema: Mapping[str, Any] | None = None
+    tools: Sequence[str] | None = None
 
 
-class Host(WindowHost, Protocol):
+class Host(WindowHost, ToolHost, Protocol):
     """What an answer needs of the manager that it belongs to."""
 
     async def resolve(self, provider: str | None, model: str | None) -> tuple[str, Provider, str]:
@@ -100,13 +87,13 @@ class Answer:
         self._name = plan.provider or ""
         self._model = plan.model or ""
         self._turn: Turn | None = None
+        self._settled = False  # whether the turn's request is in the books
         self._sent: ProviderRequest | None = None
         self._dropped: list[str] = []
         self._started = host.clock.monotonic()
-        self._question: str | None = None
-        self._unsaved_told = False
-        self._message = LLMMessage(role=MessageRole.ASSISTANT, created=host.clock.now())
-        self._checkpoints = Checkpoints(self._keep_piece, host.clock)
+        self._totals = Totals()
+        self._keeping = Keeping(host, plan.conversation_id, self._stamp, publish)
+        self._rounds = Rounds(host, plan.conversation_id, plan.tools, self._stamp, publish)
 
     async def run(self) -> Outcome:
         """The answer, or what there is of it with the error; a cancellation gives what came, marked interrupted."""
@@ -117,7 +104,7 @@ class Answer:
             await self._ask()
         except LLMError as exc:
             error = exc
-        except CodaError as exc:  # the store's
+        except CodaError as exc:  # the store's, or a tool that nobody knows
             error = LLMError(exc.message, hint=exc.hint)
             error.__cause__ = exc
         except Exception as exc:  # a provider of a person's own may raise anything: told, kept, and raised again below
@@ -139,28 +126,47 @@ class Answer:
         if error is None:
             response = await self._process(response)
         await self._keep_answer(response)
-        if self._turn is not None:
-            self._host.accounts.record(
-                response.conversation_id, self._name, self._model, self._turn, response.status, error
-            )
-        if self._sent is not None and response.status is Status.COMPLETE and response.usage.reported:
-            learn = self._host.tokens.learn  # may write a small file
-            await asyncio.to_thread(learn, self._name, self._model, self._sent, response.usage.input_tokens)
+        await self._settle(response.status, error)
         self._tell(response, error)
-        return Outcome(response, error, self._sent, self._turn.first_token if self._turn is not None else None)
+        return Outcome(response, error, self._sent, self._totals.first_token)
+
+    # ---- asking ---------------------------------------------------------------------------------------------------
 
     async def _ask(self) -> None:
-        plan = self._plan
+        plan, keeping = self._plan, self._keeping
         try:
             await asyncio.sleep(0)  # where a cancellation from before the start arrives
             kept = await self._keep_question()
             self._name, provider, self._model = await self._host.resolve(plan.provider, plan.model)
+            keeping.provider, keeping.model = self._name, self._model
         finally:
             self._publish(
                 self._stamp(ResponseStart, response_id=plan.response_id, provider=self._name, model=self._model)
             )
-        self._tell_unsaved()
-        self._message.created = self._host.clock.now()
+        keeping.tell_unsaved()
+        keeping.message.created = self._host.clock.now()
+        provider = self._rounds.fitted(provider, self._model)
+        while True:
+            await self._round(provider, kept)
+            if self._turn is None or not (calls := self._rounds.wanted(self._turn)):
+                break
+            kept = await self._call(calls, self._turn)
+        answer = self._turn.answer if self._turn is not None else None
+        if self._rounds.spent and answer is not None and answer.tool_calls() and not answer.text:
+            raise _endless(self._host.config.function_calling.max_function_calls_per_turn)
+
+    async def _keep_question(self) -> StoredBranch:
+        plan, keeping = self._plan, self._keeping
+        if plan.must_exist:
+            await keeping.check_exists(plan.question)
+        else:
+            await keeping.create()
+        if plan.question is not None:
+            return await keeping.again(plan.question)
+        return await keeping.ask(asked(plan.prompt, plan.media, plan.system_prompt), plan.parent)
+
+    async def _round(self, provider: Provider, kept: StoredBranch) -> None:
+        """One request, and its answer in `_turn`. Raises LLMError."""
         window = self._window(provider, kept)
         await self._request(provider, await window.fit(kept))
         if isinstance(self._error, LLMContextLengthError) and len(kept.messages) > 1:
@@ -183,7 +189,9 @@ class Answer:
                 options=plan.options,
                 schema=plan.schema,
             )
-            return request
+            if not self._rounds.specs:
+                return request
+            return replace(request, tools=self._rounds.specs, tool_choice="none" if self._rounds.spent else "auto")
 
         return Window(
             self._host, plan.conversation_id, provider, self._name, self._model, made, self._stamp, self._publish
@@ -191,7 +199,8 @@ class Answer:
 
     async def _request(self, provider: Provider, request: ProviderRequest) -> None:
         self._sent = request
-        self._turn = Turn(provider, self._name, request, self._host.clock, self._stamp, self._started)
+        started = self._host.clock.monotonic() if self._rounds.ran else self._started
+        self._turn, self._settled = Turn(provider, self._name, request, self._host.clock, self._stamp, started), False
         await self._turn.run(self._emit)
 
     @property
@@ -199,52 +208,55 @@ class Answer:
         return self._turn.error if self._turn is not None else None
 
     def _emit(self, event: Event) -> None:
+        if isinstance(event, ResponseChunk | ReasoningChunk):
+            self._keeping.add(event)
+        if isinstance(event, ResponseChunk) and self._totals.owes_a_gap:
+            event = replace(event, delta="\n\n" + event.delta)
+            self._totals.owes_a_gap = False
         self._publish(event)
-        if isinstance(event, ResponseChunk):
-            self._checkpoints.add(TextPart(text=event.delta))
-        elif isinstance(event, ReasoningChunk):
-            self._checkpoints.add(ReasoningPart(text=event.delta, provider=self._name))
 
-    async def _keep_piece(self, parts: Sequence[Part]) -> None:
-        meta = {"provider": self._name, "model": self._model}
-        piece = self._message.model_copy(update={"metadata": meta})
-        await self._host.store.checkpoint(self._plan.conversation_id, piece, parts, self._question)
+    # ---- tools ----------------------------------------------------------------------------------------------------
 
-    async def _keep_question(self) -> StoredBranch:
-        plan, store = self._plan, self._host.store
-        if plan.must_exist:
-            await self._check_exists()
-        elif await store.create(plan.conversation_id):
-            self._publish(self._stamp(ConversationCreated))
-        if plan.question is None:
-            question = asked(plan.prompt, plan.media, plan.system_prompt)
-            await store.append(plan.conversation_id, question, plan.parent)
-            self._question = question.message_id
-        else:
-            self._question = plan.question
-        # up to this question, whatever another answer of the same conversation has added meanwhile
-        return await store.stored_branch(plan.conversation_id, self._question)
+    async def _call(self, calls: Sequence[ToolCallPart], turn: Turn) -> StoredBranch:
+        """Keep what the model says and asks for, have it done, keep the results; the branch with them."""
+        message_id = await _through(self._keep_step(turn))
+        await self._rounds.run(calls, turn, message_id)
+        return await _through(self._keeping.results(self._rounds.results()))
 
-    async def _check_exists(self) -> None:
-        plan = self._plan
-        try:
-            await self._host.store.messages(plan.conversation_id, plan.question)
-        except KeyError:
-            what = "conversation" if plan.question is None else f"question {plan.question!r} in the conversation"
-            raise LLMInvalidRequestError(
-                f"there is no {what} {plan.conversation_id!r}",
-                hint="start one with generate_response(), which gives its conversation_id",
-            ) from None
+    async def _keep_step(self, turn: Turn) -> str:
+        message_id = await self._keeping.step(turn.answer.parts(), Status.COMPLETE.value, self._about(turn))
+        await self._settle(Status.COMPLETE, None)
+        self._totals.step(turn)
+        self._turn = None
+        return message_id
 
-    def _tell_unsaved(self) -> None:
-        """Say once an answer that the disk refuses; the conversation goes on all the same."""
-        problem = self._host.store.unsaved(self._plan.conversation_id)
-        if problem is not None and not self._unsaved_told:
-            self._unsaved_told = True
-            self._publish(self._stamp(ConversationUnsaved, reason=problem.message, hint=problem.hint))
+    # ---- the end --------------------------------------------------------------------------------------------------
+
+    def _about(self, turn: Turn) -> dict[str, Any]:
+        """What is kept beside the text of a step."""
+        finished = turn.answer.finished
+        usage = turn.answer.usage
+        return {
+            "usage": usage.model_dump(),
+            "finish_reason": (finished.reason if finished is not None else FinishReason.UNKNOWN).value,
+            "cost": self._host.price(self._name, self._model, usage),
+            "latency": round(turn.latency, 3),
+        }
+
+    async def _settle(self, status: Status, error: LLMError | None) -> None:
+        """Enter the turn's request into the books, once; learn from the vendor's count."""
+        turn = self._turn
+        if turn is None or self._settled:
+            return
+        self._settled = True
+        self._totals.add(turn, self._host.price(self._name, self._model, turn.answer.usage))
+        self._host.accounts.record(self._plan.conversation_id, self._name, self._model, turn, status, error)
+        if self._sent is not None and status is Status.COMPLETE and turn.answer.usage.reported:
+            learn = self._host.tokens.learn  # may write a small file
+            await asyncio.to_thread(learn, self._name, self._model, self._sent, turn.answer.usage.input_tokens)
 
     def _response(self, error: LLMError | None, cancelled: bool) -> LLMResponse:
-        turn = self._turn
+        turn, totals = self._turn, self._totals
         finished = turn.answer.finished if turn is not None else None
         status, reason = Status.COMPLETE, finished.reason if finished else FinishReason.UNKNOWN
         if cancelled:
@@ -254,64 +266,63 @@ class Answer:
             status, reason = Status.INCOMPLETE if incomplete else Status.ERROR, FinishReason.ERROR
         response = LLMResponse(
             response_id=self._plan.response_id,
-            content="",
+            content=totals.text(turn),
+            reasoning=totals.reasoning(turn),
             provider=self._name,
             model=self._model,
             conversation_id=self._plan.conversation_id,
             finish_reason=reason,
             status=status,
+            tool_calls=[*self._rounds.ran, *self._rounds.open],
+            usage=totals.usage,
+            cost=totals.cost,
         )
-        if self._question is not None:
-            response.metadata["question_id"] = self._question
+        if turn is not None:
+            response.tool_calls += turn.answer.tool_calls()
+            response.usage = totals.usage + turn.answer.usage
+            cost = self._host.price(self._name, self._model, turn.answer.usage)
+            response.cost = None if cost is None or totals.cost is None else totals.cost + cost
+        if self._keeping.question is not None:
+            response.metadata["question_id"] = self._keeping.question
         if self._dropped:
             response.metadata["dropped_options"] = self._dropped
-        if turn is not None:
-            response.content = turn.answer.text
-            response.reasoning = turn.answer.reasoning
-            response.tool_calls = turn.answer.tool_calls()
-            response.usage = turn.answer.usage
-            response.cost = self._host.price(self._name, self._model, response.usage)
         if finished is not None:
             response.metadata |= {"vendor_response_id": finished.response_id, "vendor_model": finished.model}
         return response
 
     async def _keep_answer(self, response: LLMResponse) -> None:
-        parts = self._turn.answer.parts() if self._turn is not None else []
-        if not parts:
-            return
-        await self._checkpoints.stop()
-        message = self._message.model_copy(update={"parts": parts, "status": response.status.value})
-        if message.content != response.content:
-            message.content = response.content
-        response.metadata["message_id"] = message.message_id
-        message.metadata |= {
-            "provider": response.provider,
-            "model": response.model,
-            "usage": response.usage.model_dump(),
-            "finish_reason": response.finish_reason.value,
-            "cost": response.cost,
-            "latency": round(self._turn.latency, 3) if self._turn is not None else None,
-        }
+        turn, keeping = self._turn, self._keeping
+        if turn is None and keeping.parent is not None and keeping.parent != keeping.question:
+            response.metadata["message_id"] = keeping.parent  # it ended with its tools
         try:
-            await self._host.store.append(response.conversation_id, message, self._question)
-        except CodaError as problem:  # the answer is on the screen: say that it is nowhere else
-            self._publish(self._stamp(ConversationUnsaved, reason=problem.message, hint=problem.hint))
+            if self._rounds.open:
+                await keeping.results(self._rounds.results())
+            parts = turn.answer.parts() if turn is not None else []
+            if turn is None or not parts:
+                return
+            about = self._about(turn) | {"finish_reason": response.finish_reason.value}
+            before = self._totals.text(None, gap=bool(turn.answer.text))
+            text = response.content.removeprefix(before)
+            response.metadata["message_id"] = keeping.message.message_id
+            await keeping.step(parts, response.status.value, about, text)
+        except CodaError as problem:
+            keeping.lost(problem)
         else:
-            self._tell_unsaved()
+            keeping.tell_unsaved()
 
     def _tell(self, response: LLMResponse, error: LLMError | None) -> None:
-        turn = self._turn
-        if response.tool_calls and error is None:
-            calls = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in response.tool_calls]
-            self._publish(self._stamp(FunctionCalls, calls=calls))
+        if self._turn is not None and error is None and (calls := self._turn.answer.tool_calls()):
+            told = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in calls]
+            message_id = str(response.metadata.get("message_id", ""))
+            self._publish(self._stamp(FunctionCalls, calls=told, message_id=message_id))
         shared = {
             "response_id": response.response_id,
             "provider": response.provider,
             "model": response.model,
             "status": response.status.value,
             "usage": response.usage,
-            "latency": turn.latency if turn is not None else 0.0,
-            "retries": turn.retries if turn is not None else 0,
+            "latency": self._host.clock.monotonic() - self._started if self._totals.requests else 0.0,
+            "retries": self._totals.retries,
         }
         if error is not None:
             final: Event = self._stamp(ResponseError, error=error.describe(), partial=response.content, **shared)
@@ -336,6 +347,14 @@ class Answer:
         )
 
 
+def _endless(most: int) -> LLMIncompleteResponseError:
+    return LLMIncompleteResponseError(
+        "the model goes on calling tools where it was told to answer with what it has",
+        hint=f"ask for less at once, or raise `max_function_calls_per_turn` ({most}) in coda.toml",
+        final=True,
+    )
+
+
 def asked(prompt: str, media: Sequence[MediaPart], system_prompt: str | None) -> LLMMessage:
     """The question as it is kept; its own system prompt holds for those that follow it, too."""
     question = user(prompt, media)
@@ -348,6 +367,19 @@ def _last_system_prompt(messages: Sequence[LLMMessage]) -> str | None:
     """The system prompt that was given last in this branch; "" takes an earlier one back."""
     given = (message.metadata.get("system_prompt") for message in reversed(messages))
     return next((text for text in given if isinstance(text, str)), None) or None
+
+
+T = TypeVar("T")
+
+
+async def _through(work: Coroutine[Any, Any, T]) -> T:
+    """Do *work* to its end; a cancellation that comes meanwhile is raised after it."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 async def _undisturbed(ending: Coroutine[Any, Any, Outcome]) -> Outcome:

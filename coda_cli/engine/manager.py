@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
@@ -14,11 +13,11 @@ from coda_cli.engine.bus import EventBus, Subscription
 from coda_cli.engine.clock import SystemClock
 from coda_cli.engine.conversations.context import Compact
 from coda_cli.engine.conversations.manager import ConversationManager
-from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig, deadline, sampling
-from coda_cli.engine.core.errors import LLMError, LLMProviderUnavailableError, LLMTimeoutError
-from coda_cli.engine.core.events import Event, ProviderStatusChange
+from coda_cli.engine.core.config import LLMConfig, sampling
+from coda_cli.engine.core.events import Event
 from coda_cli.engine.core.messages import LLMMessage, MediaPart, MessageRole, new_id
 from coda_cli.engine.core.ports import (
+    Approver,
     Clock,
     ConversationStore,
     ModelInfo,
@@ -26,15 +25,15 @@ from coda_cli.engine.core.ports import (
     ProviderRequest,
     StoredBranch,
     StoredSummary,
+    ToolPort,
     UsageSink,
 )
 from coda_cli.engine.core.responses import LLMResponse
 from coda_cli.engine.core.usage import TokenUsage
 from coda_cli.engine.generation import Generation, Outcome
-from coda_cli.engine.providers.choose import Choice, choose, standard_providers
+from coda_cli.engine.pool import ProviderPool
+from coda_cli.engine.providers.choose import Choice, standard_providers
 from coda_cli.engine.providers.endpoints import has_own_address
-from coda_cli.engine.providers.registry import create
-from coda_cli.engine.redact import conceal
 from coda_cli.engine.turn import Stamp
 from coda_cli.engine.usage.prices import price
 from coda_cli.engine.usage.tokens import TokenEstimator
@@ -62,9 +61,6 @@ class LLMManager:
         self.config = config if config is not None else LLMConfig()
         if not self.config.providers:
             self.config.providers = standard_providers()  # in the caller's object, where they can be changed
-        self._providers: dict[str, Provider] = {}
-        self._made: dict[str, tuple[ProviderConfig | None, bool]] = {}
-        self._retired: list[Provider] = []
         self.store: ConversationStore = store if store is not None else ConversationManager()
         self.clock: Clock = clock if clock is not None else SystemClock()
         self._bus = EventBus()
@@ -73,8 +69,9 @@ class LLMManager:
             persist=isinstance(self.store, ConversationManager) and self.store.shelf.persistent
         )
         self.summary_failures: dict[str, int] = {}
-        self._available: dict[str, bool] = {}
-        self._choice: Choice | None = None
+        self.pool = ProviderPool(self.config, self.accounts, self.clock, self._publish)
+        self.tools: ToolPort | None = None
+        self.approver: Approver | None = None
 
     # ---- answers ----------------------------------------------------------------------------------------------
 
@@ -91,6 +88,7 @@ class LLMManager:
         schema: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
         parent: str | None = None,
+        tools: Sequence[str] | None = None,
         **more: Any,
     ) -> Generation:
         """An answer to *prompt*: await the result, or iterate it for chunks. Nothing is sent before that.
@@ -98,7 +96,9 @@ class LLMManager:
         Without *conversation_id* a new conversation begins; an unknown one is created. *options* and *more* (which
         wins) are sampling and vendor options of this request (`temperature`, `effort`, ...). `stream=False` makes an
         iteration yield the whole answer as one chunk. *parent* is the message that the question stands below (default:
-        the newest; "" begins a branch of its own): the question's siblings stay. Awaiting or iterating raises LLMError.
+        the newest; "" begins a branch of its own): the question's siblings stay. *tools* are those that the model may
+        call (names, categories, `name*`; none: `()`), by default all that are allowed. Awaiting or iterating raises
+        LLMError.
         """
         plan = Plan(
             prompt=prompt,
@@ -110,6 +110,7 @@ class LLMManager:
             media=tuple(media),
             options={**(options or {}), **more},
             schema=schema,
+            tools=tools,
         )
         return self._generation(plan, stream)
 
@@ -125,6 +126,7 @@ class LLMManager:
         media: Sequence[MediaPart] = (),
         schema: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
+        tools: Sequence[str] | None = None,
         **more: Any,
     ) -> Generation:
         """Like `generate_response`, in a conversation that exists: an unknown one is LLMInvalidRequestError."""
@@ -138,6 +140,7 @@ class LLMManager:
             media=tuple(media),
             options={**(options or {}), **more},
             schema=schema,
+            tools=tools,
         )
         return self._generation(plan, stream)
 
@@ -152,6 +155,7 @@ class LLMManager:
         stream: bool | None = None,
         schema: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
+        tools: Sequence[str] | None = None,
     ) -> Generation:
         """Another answer to the question *question_id*, beside those it has. Arguments as for `generate_response`.
 
@@ -167,6 +171,7 @@ class LLMManager:
             system_prompt=system_prompt,
             options=dict(options or {}),
             schema=schema,
+            tools=tools,
         )
         return self._generation(plan, stream)
 
@@ -246,22 +251,6 @@ class LLMManager:
         """For subclasses: change the answer before it is kept and returned. Chunks have gone out raw by then."""
         return response
 
-    async def resolve(self, provider: str | None, model: str | None) -> tuple[str, Provider, str]:
-        """(name, provider, model) for what was asked, defaults filled in. Raises LLMError."""
-        name = provider or (await self.default_choice()).name
-        chosen = self.provider(name)
-        if model:
-            return name, chosen, model
-        limit = deadline(chosen.config)
-        try:
-            async with asyncio.timeout(limit):
-                return name, chosen, await chosen.resolve_model()
-        except TimeoutError as exc:
-            raise LLMTimeoutError(f"no list of models within the deadline of {limit:.0f} s", provider=name) from exc
-        except LLMError as exc:
-            conceal(exc, chosen.secrets())
-            raise
-
     def price(self, provider: str, model: str, usage: TokenUsage) -> float | None:
         """USD for *usage*, or None where no price is known."""
         config = self.config.providers.get(provider)
@@ -269,96 +258,48 @@ class LLMManager:
 
     # ---- providers --------------------------------------------------------------------------------------------
 
+    @property
+    def _providers(self) -> dict[str, Provider]:
+        """The providers that have been made; a program may put its own in: `manager._providers["name"] = provider`."""
+        return self.pool.made
+
     def provider(self, name: str) -> Provider:
         """The provider called *name*, made on first use. Raises LLMProviderUnavailableError for an unknown one."""
-        config = self.config.providers.get(name)
-        known_as = self._made.get(name)
-        if name in self._providers and (known_as is None or known_as == self._fingerprint(config)):
-            return self._providers[name]
-        if config is None:
-            known = ", ".join(sorted({*self.config.providers, *self._providers})) or "none"
-            raise LLMProviderUnavailableError(
-                f"there is no provider called {name!r}", hint=f"choose one of: {known}", provider=name
-            )
-        if name in self._providers:
-            self._retired.append(self._providers[name])  # its settings have changed; an answer may still be under way
-        self._providers[name] = create(config, offline=self.config.offline)
-        self._made[name] = self._fingerprint(config)
-        return self._providers[name]
+        return self.pool.get(name)
 
-    def _fingerprint(self, config: ProviderConfig | None) -> tuple[ProviderConfig | None, bool]:
-        """What a provider was made of: made again when this is another."""
-        return (None if config is None else config.model_copy(deep=True), self.config.offline)
+    async def resolve(self, provider: str | None, model: str | None) -> tuple[str, Provider, str]:
+        """(name, provider, model) for what was asked, defaults filled in. Raises LLMError."""
+        return await self.pool.resolve(provider, model)
 
     async def default_choice(self) -> Choice:
         """The provider that answers when none is named, and why. Decided once."""
-        if self.config.default_provider:
-            return Choice(self.config.default_provider, "it is the configured default")
-        if self._choice is None:
-            self._choice = await choose(self.config)
-        return self._choice
+        return await self.pool.default_choice()
 
     async def list_providers(self) -> list[str]:
         """The names of all providers, in the order they were configured."""
-        return list(dict.fromkeys([*self.config.providers, *self._providers]))
+        return self.pool.names()
 
     async def list_models(self, provider: str) -> list[ModelInfo]:
         """What *provider* offers. Raises LLMError."""
-        chosen = self.provider(provider)
-        limit = deadline(chosen.config) or 60.0
-        try:
-            async with asyncio.timeout(limit):
-                return await chosen.list_models()
-        except TimeoutError as exc:
-            raise LLMTimeoutError(f"no list of models within {limit:.0f} s", provider=provider) from exc
-        except LLMError as exc:
-            conceal(exc, chosen.secrets())
-            raise
+        return await self.pool.list_models(provider)
 
     async def get_provider_status(self, provider: str, *, model: str | None = None) -> dict[str, Any]:
         """Whether *provider* answers and has *model* (default: its own), and what this process has asked of it.
 
         Keys: `provider`, `kind`, `model`, `available`, `reason` (when available: a doubt about the model, or None),
-        `hint`, `latency` (seconds), `request_count`, `total_tokens`, `total_cost` (USD), `error_count`.
+        `hint`, `error`, `latency` (seconds), `request_count`, `total_tokens`, `total_cost` (USD), `error_count`.
         """
-        stats = self.accounts.stats(provider)
-        started = self.clock.monotonic()
-        config: ProviderConfig | None = None
-        shown, doubt, failure = model or "", None, None
-        try:
-            instance = self.provider(provider)
-            config = instance.config
-            shown = model or config.model
-            async with asyncio.timeout(config.connect_timeout + 1):
-                doubt = await (instance.check(model) if model else instance.check())
-                shown = model or await instance.resolve_model()
-        except LLMError as exc:
-            failure = conceal(exc, self._providers[provider].secrets() if provider in self._providers else ())
-        except TimeoutError:
-            failure = LLMTimeoutError("no answer within the connect timeout", provider=provider)
-        self._note_availability(provider, failure)
-        return {
-            "provider": provider,
-            "kind": (config.provider if config else LLMProvider.CUSTOM).value,
-            "model": shown,
-            "available": failure is None,
-            "reason": failure.message if failure else doubt,
-            "hint": failure.hint if failure else None,
-            "error": type(failure).__name__ if failure else None,
-            "latency": self.clock.monotonic() - started,
-            "request_count": stats.request_count,
-            "total_tokens": stats.total_tokens,
-            "total_cost": stats.total_cost,
-            "error_count": stats.error_count,
-        }
+        return await self.pool.status(provider, model=model)
 
-    def _note_availability(self, provider: str, failure: LLMError | None) -> None:
-        available = failure is None
-        if self._available.get(provider) not in (None, available) and self.config.websocket_events_enabled:
-            reason = failure.message if failure else None
-            change = ProviderStatusChange(time=self.clock.now(), provider=provider, available=available, reason=reason)
-            self._bus.publish(change)
-        self._available[provider] = available
+    # ---- tools ------------------------------------------------------------------------------------------------
+
+    async def set_tool_manager(self, tools: ToolPort | None) -> None:
+        """Let models call *tools* from now on (`ToolManager()` has the built-in ones); None takes them away."""
+        self.tools = tools
+
+    def set_approver(self, approver: Approver | None) -> None:
+        """Who is asked before a call that the rules do not allow by themselves; None: nobody, and the answer is no."""
+        self.approver = approver
 
     # ---- the world --------------------------------------------------------------------------------------------
 
@@ -371,13 +312,10 @@ class LLMManager:
 
         Models loaded on this machine stay so until the process ends.
         """
-        providers = [*self._providers.values(), *self._retired]
-        self._providers, self._retired, self._made = {}, [], {}
         try:
             await self.store.flush()
         finally:
-            for provider in providers:
-                await provider.aclose()
+            await self.pool.aclose()
 
     async def __aenter__(self) -> Self:
         return self

@@ -5,7 +5,7 @@ The provider contract is `Provider.stream`: a whole answer is a collected stream
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -239,7 +239,7 @@ class ToolPort(Protocol):
         """
         ...
 
-    def run(self, calls: Sequence[ToolCallPart], turn: ToolRound) -> AsyncIterator[ToolResultPart]:
+    def run(self, calls: Sequence[ToolCallPart], turn: ToolRound) -> AsyncGenerator[ToolResultPart, None]:
         """Run *calls* under the permissions; one result a call, as each ends. Raises only CancelledError."""
         ...
 

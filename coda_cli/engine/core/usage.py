@@ -50,6 +50,10 @@ class TokenUsage(BaseModel):
         """Input and output together."""
         return self.input_tokens + self.output_tokens
 
+    def __add__(self, other: TokenUsage) -> TokenUsage:
+        """Both together, as for the requests of one answer."""
+        return TokenUsage(**{name: getattr(self, name) + getattr(other, name) for name in TokenUsage.model_fields})
+
     @property
     def reported(self) -> bool:
         """Whether the vendor told any numbers at all."""

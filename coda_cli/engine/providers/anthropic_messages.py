@@ -25,7 +25,7 @@ from coda_cli.engine.core.messages import (
     ToolCallPart,
     ToolResultPart,
 )
-from coda_cli.engine.core.ports import ProviderRequest
+from coda_cli.engine.core.ports import ProviderRequest, ToolSpec
 from coda_cli.engine.core.profiles import SAMPLING, ModelProfile
 from coda_cli.engine.core.usage import FinishReason, TokenUsage
 from coda_cli.engine.providers.parts import arguments, base64_text, count
@@ -95,17 +95,25 @@ def messages_body(request: ProviderRequest, profile: ModelProfile) -> JSON:
         output["format"] = {"type": "json_schema", "schema": output_schema(request.schema)}
     if output := {**output, **(options.pop("output_config", None) or {})}:
         body["output_config"] = output
-    if request.tools:
+    if tools := request.tools or _called(request.messages):
         body["tools"] = [
             {"name": tool.name, "description": tool.description, "input_schema": dict(tool.parameters)}
-            for tool in request.tools
+            for tool in tools
         ]
+        if not request.tools or request.tool_choice == "none":
+            body["tool_choice"] = {"type": "none"}
     if (stop := options.pop("stop", None)) is not None:
         body["stop_sequences"] = [stop] if isinstance(stop, str) else list(stop)
     # There is no seed here, and a model that thinks takes no sampling parameters.
     thinks = thinking is not None and thinking.get("type") != "disabled"
     untaken = {"seed"} | (SAMPLING | {"top_k"} if thinks else SAMPLING - profile.sampling)
     return {**body, **{name: value for name, value in options.items() if name not in untaken}}
+
+
+def _called(messages: Sequence[LLMMessage]) -> list[ToolSpec]:
+    """The tools that were called earlier: a conversation with calls in it is refused unless they are declared."""
+    names = dict.fromkeys(call.name for message in messages for call in message.tool_calls)
+    return [ToolSpec(name, "no longer there", {"type": "object"}) for name in names]
 
 
 def _cache(wish: Any) -> JSON | None:

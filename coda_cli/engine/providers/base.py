@@ -50,7 +50,7 @@ class BaseLLMProvider(ABC):
         kwargs = {"model": request.model, **request.options}
         if request.schema is not None:
             kwargs["schema"] = request.schema
-        if request.tools:
+        if request.tools and request.tool_choice == "auto":
             kwargs["tools"] = request.tools
         # A person's own code may return anything, whatever its annotation says.
         answer: object = self._parse_response(await self._make_request(list(request.messages), **kwargs))

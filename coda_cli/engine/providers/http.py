@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from coda_cli.engine.core.config import ProviderConfig
@@ -14,6 +15,7 @@ from coda_cli.engine.providers.endpoints import loopback, shown
 from coda_cli.engine.providers.local.background import in_background
 from coda_cli.engine.providers.status import from_status
 from coda_cli.engine.providers.wire import JSON, RawResponse, parse_json, whole
+from coda_cli.engine.sent import record, recording
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import httpx2
 
 MAX_ERROR_BYTES: Final = 256 * 1024
+LARGE_BODY: Final = 256 * 1024
 
 
 class Transport(Protocol):
@@ -67,7 +70,7 @@ def new_client(config: ProviderConfig, address: str, *, uds: str | None = None, 
         return httpx2.AsyncClient(
             timeout=timeouts(config),
             follow_redirects=False,
-            event_hooks={"response": [refuse_errors]},
+            event_hooks={"request": [keep], "response": [refuse_errors]},
             transport=httpx2.AsyncHTTPTransport(uds=uds, verify=bare or True) if uds else None,
             verify=bare or True,
             trust_env=uds is None and not loopback(address),  # a proxy is for what is not on this machine
@@ -79,6 +82,18 @@ def new_client(config: ProviderConfig, address: str, *, uds: str | None = None, 
             hint="check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
             final=True,
         ) from exc
+
+
+async def keep(request: httpx2.Request) -> None:
+    """Record what leaves, as it leaves: whoever made it, with all that the SDK and the client have put in."""
+    if not recording():
+        return
+    url, headers, body = str(request.url), list(request.headers.items()), request.content
+    if len(body) < LARGE_BODY:
+        record(request.method, url, headers, body)
+    else:  # a thread: attachments are hashed, and keys are to be echoed meanwhile
+        context = copy_context()
+        await in_background(lambda: context.run(record, request.method, url, headers, body), "keep-request")
 
 
 async def refuse_errors(response: httpx2.Response) -> None:

@@ -52,7 +52,7 @@ def chat_body(request: ProviderRequest, profile: ModelProfile) -> JSON:
     body: JSON = {"model": request.model, "messages": _messages(request.messages), "stream": True}
     if request.schema is not None:
         body["format"] = dict(request.schema)
-    if request.tools:
+    if request.tools and request.tool_choice == "auto":  # Ollama has no word for "none"
         body["tools"] = [
             {
                 "type": "function",

@@ -75,6 +75,8 @@ def chat_body(request: ProviderRequest, profile: ModelProfile) -> JSON:
             }
             for tool in request.tools
         ]
+        if request.tool_choice == "none":
+            body["tool_choice"] = "none"
     return {**body, **options}
 
 

@@ -87,6 +87,8 @@ def responses_body(request: ProviderRequest, profile: ModelProfile) -> JSON:
             }
             for tool in request.tools
         ]
+        if request.tool_choice == "none":
+            body["tool_choice"] = "none"
     return {**body, **options}
 
 

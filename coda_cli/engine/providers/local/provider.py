@@ -13,7 +13,7 @@ import re
 import threading
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +46,7 @@ from coda_cli.engine.providers.local.transformers_engine import (
 )
 from coda_cli.engine.providers.openai_chat import ChatMapping, chat_body
 from coda_cli.engine.providers.wire import JSON, events, parse_json, whole
+from coda_cli.engine.sent import record
 
 _ENGINE_OPTIONS: Final = frozenset(
     {"device", "n_ctx", "n_threads", "n_gpu_layers", "cache_ram_mib", "dtype", "chat_template_kwargs"}
@@ -247,8 +248,9 @@ async def _transformers(
         raise LLMInvalidRequestError(
             "the transformers engine can't hold an answer to a JSON Schema", hint="use a GGUF version of the model"
         )
-    engine = _engine(where.path, options)
-    async with aclosing(engine.stream(_chat(request), _sampling(options))) as stream:
+    engine, chat, sampling = _engine(where.path, options), _chat(request), _sampling(options)
+    record("", f"transformers:{where.path.name}", (), {"messages": chat, "sampling": asdict(sampling)})
+    async with aclosing(engine.stream(chat, sampling)) as stream:
         async for event in stream:
             yield event
 
