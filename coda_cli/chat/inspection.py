@@ -30,6 +30,7 @@ from coda_cli.engine.generation import Generation
 from coda_cli.engine.redact import hide
 
 _BAR: Final = 24
+NOT_TOLD: Final = "in Coda's words: this provider does not tell what it sends"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +124,23 @@ async def inspect_text(session: ChatSession) -> str:
     events = [event async for batch in generation.batches() for event in batch]
     lines = [*_facts(generation, events), "", "**What happened**", ""]
     lines += [f"- {told}" for event in events if (told := _told(event))] or ["- nothing beside the answer"]
-    request = generation.outcome.request
+    request, sent = generation.outcome.request, sent_json(generation)
     if request is not None:
         lines += ["", "**Tokens by part** (estimates)", "", *_shares(session, generation, request)]
-        lines += [
-            "",
-            "**The request** (keys hidden, attachments by size)",
-            "",
-            _request_block(session, generation, request),
-        ]
+    if sent is not None:
+        text = json.dumps(sent, ensure_ascii=False, indent=2, default=str)
+        lines += ["", "**The request as it was sent** (keys hidden, attachments by size)", "", fenced(text, "json")]
+    elif request is not None:
+        lines += ["", f"**The request** ({NOT_TOLD})", "", _request_block(session, generation, request)]
     else:
         lines += ["", "Nothing was sent."]
     return "\n".join(lines)
+
+
+def sent_json(generation: Generation) -> Any:
+    """What was sent for *generation*, as plain data: one request, a list of several, None where nobody can tell."""
+    sent = [request.plain() for request in generation.sent]
+    return sent[0] if len(sent) == 1 else sent or None
 
 
 def _facts(generation: Generation, events: Iterable[Event]) -> list[str]:

@@ -14,6 +14,7 @@ from coda_cli.engine.core.errors import LLMError
 from coda_cli.engine.core.events import Event, ReasoningChunk, ResponseChunk, ResponseStart
 from coda_cli.engine.core.ports import ProviderRequest
 from coda_cli.engine.core.responses import LLMResponse, LLMStreamChunk
+from coda_cli.engine.sent import SentLog, SentRequest, kept_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Generation:
         self._task: asyncio.Task[Outcome] | None = None
         self._cancelled = False
         self._working = False
+        self._sent = SentLog()
 
     def _start(self) -> asyncio.Task[Outcome]:
         if self._task is None:
@@ -62,7 +64,8 @@ class Generation:
         if self._cancelled and task is not None:
             task.cancel()  # asked for before this task had run: now there is somebody to hear it
         try:
-            return await self._produce(self._emit)
+            with kept_in(self._sent):
+                return await self._produce(self._emit)
         finally:
             self._wake()
 
@@ -103,6 +106,11 @@ class Generation:
         if self._task is None or not self._task.done() or self._task.cancelled() or self._task.exception():
             return None
         return self._task.result()
+
+    @property
+    def sent(self) -> list[SentRequest]:
+        """What has left for the vendor so far, as it left but without secrets; empty where a provider does not tell."""
+        return list(self._sent.requests)
 
     async def _stop(self, task: asyncio.Task[Outcome]) -> None:
         self.cancel()

@@ -28,6 +28,7 @@ from coda_cli.engine.core.events import (
 from coda_cli.engine.core.ports import Clock, Provider, ProviderRequest
 from coda_cli.engine.redact import conceal
 from coda_cli.engine.retry import RetryPolicy
+from coda_cli.engine.sent import without
 
 E = TypeVar("E", bound=Event)
 
@@ -104,11 +105,12 @@ class Turn:
         scope = asyncio.timeout(self._remaining())
         try:
             # aclosing: leaving early must stop the vendor now, not when the generator is collected
-            async with scope, aclosing(self._provider.stream(self._request)) as stream:
-                async for event in stream:
-                    made = self._event(self.answer.add(event))
-                    if made is not None:
-                        emit(made)
+            with without(self._provider.secrets()):
+                async with scope, aclosing(self._provider.stream(self._request)) as stream:
+                    async for event in stream:
+                        made = self._event(self.answer.add(event))
+                        if made is not None:
+                            emit(made)
         except TimeoutError as exc:
             if not scope.expired():
                 raise  # the provider's own

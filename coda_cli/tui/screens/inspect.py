@@ -39,13 +39,17 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What is known of one turn. `request` is redacted plain data, None where it is not kept; `facts` are lines."""
+    """What is known of one turn. `facts` are lines.
+
+    `request` is redacted plain data, None where it is not kept; `remark` says what it is where it is not what was sent.
+    """
 
     facts: Sequence[tuple[str, str]] = ()
     parts: Sequence[Share] = ()
     window: int | None = None
     moments: Sequence[Moment] = ()
     request: Any = None
+    remark: str = ""
 
 
 class _Tabs(Static):
@@ -235,7 +239,8 @@ def request_lines(turn: Turn) -> list[list[Run]]:
     if turn.request is None:
         return [[("the request is kept only until the program ends", "dim")]]
     text = json.dumps(turn.request, ensure_ascii=False, indent=2, default=str)
-    return [_json_line(sanitize(line[:_LONGEST])) for line in text.split("\n")]
+    lines = [_json_line(sanitize(line[:_LONGEST])) for line in text.split("\n")]
+    return [[(one_line(turn.remark), "dim")], [], *lines] if turn.remark else lines
 
 
 def _json_line(line: str) -> list[Run]:

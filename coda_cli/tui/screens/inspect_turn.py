@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from coda_cli.chat.inspection import Share, request_json
+from coda_cli.chat.inspection import NOT_TOLD, Share, request_json, sent_json
 from coda_cli.chat.session import ChatSession
 from coda_cli.chat.words import price
 from coda_cli.engine.core.errors import LLMError
@@ -54,7 +54,7 @@ async def last_turn(session: ChatSession) -> Turn:
         "options not taken": ", ".join(response.metadata.get("dropped_options") or ()),
         "error": outcome.error.message if outcome.error is not None else "",
     }
-    request = outcome.request
+    request, sent = outcome.request, sent_json(generation)
     window = None
     secrets: Sequence[str] = ()
     try:
@@ -67,7 +67,8 @@ async def last_turn(session: ChatSession) -> Turn:
         parts=_shares(session, response.provider, request) if request is not None else (),
         window=window,
         moments=moments(events),
-        request=_redacted(request_json(request), secrets) if request is not None else None,
+        request=_redacted(request_json(request), secrets) if sent is None and request is not None else sent,
+        remark=NOT_TOLD if sent is None and request is not None else "",
     )
 
 
