@@ -3,7 +3,7 @@
     provider = ScriptedProvider(replies=["Hello", Reply(text="4", reasoning="2+2", delay=0.01)])
 
 Each request takes the next reply; the last one repeats. From `coda.toml`: `type = "scripted"` with
-`extra_params.replies = ["text", ...]`.
+`extra_params.replies = ["text", {tool_calls = [["calculator", "{\"expression\": \"2+2\"}"]]}, ...]`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
+
+from pydantic import JsonValue
 
 from coda_cli.engine.core.config import LLMProvider, ProviderConfig
 from coda_cli.engine.core.events import Finished, ProviderEvent, ReasoningDelta, TextDelta, ToolCallDelta, Usage
@@ -51,6 +53,19 @@ class _Script:
         return reply
 
 
+def _configured(given: JsonValue) -> Reply:
+    """A reply of `extra_params.replies`: a text, or a table of `text`, `reasoning` and `tool_calls` (name, JSON)."""
+    if not isinstance(given, dict):
+        return Reply(str(given))
+    calls = given.get("tool_calls")
+    pairs = [call for call in calls if isinstance(call, list)] if isinstance(calls, list) else []
+    return Reply(
+        str(given.get("text", "")),
+        reasoning=str(given.get("reasoning", "")),
+        tool_calls=[(str(name), str(arguments)) for name, arguments in pairs],
+    )
+
+
 @dataclass
 class ScriptedProvider(BaseLLMProvider):
     """A fake provider; `requests` holds every request it was given."""
@@ -64,7 +79,7 @@ class ScriptedProvider(BaseLLMProvider):
     def __post_init__(self) -> None:
         configured = self.config.extra_params.get("replies")
         listed = configured if isinstance(configured, list) else ["This is a scripted answer."]
-        replies = self.replies or [str(text) for text in listed]
+        replies = self.replies or [_configured(reply) for reply in listed]
         self._script = _Script([Reply(reply) if isinstance(reply, str) else reply for reply in replies])
 
     def get_provider_name(self) -> LLMProvider:
@@ -99,7 +114,7 @@ class ScriptedProvider(BaseLLMProvider):
             await asyncio.sleep(reply.delay)
             yield TextDelta(piece)
         for index, (name, arguments) in enumerate(reply.tool_calls):
-            yield ToolCallDelta(index, f"call-{index}", name, arguments)
+            yield ToolCallDelta(index, f"call-{len(self.requests)}-{index}", name, arguments)
         if reply.error is not None:
             raise reply.error
         words = sum(len(message.content.split()) for message in request.messages)
