@@ -22,6 +22,7 @@ from coda_cli.tui.shell import Shell
 from coda_cli.tui.sidebar import Sidebar
 from coda_cli.tui.starting import Start, show_download, who_answers
 from coda_cli.tui.transcript.messages import Acted, AtEnd, LinkPressed, NeedOlder, Selected
+from coda_cli.tui.typed_ahead import LATE
 from coda_cli.tui.warm import collect_again, load_commands, warm_up
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class CodaApp(Shell):
         self.mouse_taken = mouse
         self.failure: CodaError | None = None
         self._early: list[Prompt.Submitted] = []
+        self._wanted: list[str] = []
         self._pressed: dict[str, float] = {}
         self._going = False
 
@@ -85,6 +87,8 @@ class CodaApp(Shell):
         self.prompt.focus()
         if self._start.typed:
             self.prompt.put(self._start.typed)
+        if self._start.pick:
+            self.wait_for_screen(LATE)
         self.call_after_refresh(self._begin)
 
     async def _begin(self) -> None:
@@ -110,6 +114,9 @@ class CodaApp(Shell):
         early, self._early = self._early, []
         for message in early:
             await self._submitted(message)
+        wanted, self._wanted = self._wanted, []
+        for line in wanted:
+            self.action_command(line)
         self.call_after_refresh(lambda: self.work(self._greet()))  # not before the chat is seen
         collect_again()
 
@@ -168,7 +175,7 @@ class CodaApp(Shell):
             return
         self._session.history.add(message.draft)
         self._session.drafts.forget(self._session.conversation_id)
-        self.work(self._front.take(message.text, message.typed, message.draft))
+        self.work(self.watched(self._front.take(message.text, message.typed, message.draft)))
 
     @on(Prompt.Blank)
     def _nothing_to_send(self) -> None:
@@ -211,7 +218,7 @@ class CodaApp(Shell):
     @on(Acted)
     def _acted(self, message: Acted) -> None:
         if self._front is not None:
-            self.work(self._front.act(message.action, message.entry_id))
+            self.work(self.watched(self._front.act(message.action, message.entry_id)))
 
     @on(LinkPressed)
     def _link(self, message: LinkPressed) -> None:
@@ -271,12 +278,15 @@ class CodaApp(Shell):
     def action_command(self, line: str) -> None:
         """Run a slash command; what stands in the prompt stays there."""
         if self._front is not None:
-            self.work(self._front.command(line))
+            self.work(self.watched(self._front.command(line)))
+        else:
+            self._wanted.append(line)
+            self.wait_for_screen(LATE)
 
     def action_palette(self) -> None:
         """All commands, to be filtered by typing."""
         if self._front is not None:
-            self.work(self._front.palette())
+            self.work(self.watched(self._front.palette()))
 
     def action_chats(self) -> None:
         """The list of chats, and the search in all of them."""

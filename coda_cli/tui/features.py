@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from coda_cli import paths
 from coda_cli.chat.front import Feature, Option
 from coda_cli.engine.core.errors import UsageError
+from coda_cli.tui.typed_ahead import LATE
 
 if TYPE_CHECKING:
     from coda_cli.chat.comparison import Comparison
@@ -16,8 +17,14 @@ if TYPE_CHECKING:
     from coda_cli.tui.front import TuiFront
 
 
+_SCREENS: Final = frozenset({"resume", "search", "model", "tree", "theme", "queue", "help", "inspect", "settings"})
+"""What opens a screen where nothing is named."""
+
+
 async def run(app: CodaApp, front: TuiFront, feature: Feature, argument: str) -> bool:
     """Do *feature*; False where the command's common way is good enough."""
+    if feature in _SCREENS and not argument:
+        app.wait_for_screen(LATE)
     match feature:
         case "resume" | "search":
             await _chats(app, front, argument)
@@ -81,9 +88,9 @@ async def _model(app: CodaApp, front: TuiFront) -> None:
     if name is not None:
         session = app.session
         spec = await session.switch_model(name)
-        app.status.tell(model=session.spec_name(spec))
+        app.show_model()
         front.note(f"{session.spec_name(spec)} answers from now on")
-        await app.show_gauge()
+        app.work(app.show_gauge())
 
 
 async def choose_model(app: CodaApp, front: TuiFront) -> str | None:

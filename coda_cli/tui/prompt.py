@@ -21,6 +21,7 @@ from coda_cli.tui.prompt_area import BlockArea
 from coda_cli.tui.prompt_history import History, Walk
 from coda_cli.tui.prompt_offers import Offers
 from coda_cli.tui.prompt_paste import PasteGuard, clean, is_big
+from coda_cli.tui.typed_ahead import TypedAhead
 
 MAX_ROWS: Final = 10
 _EDITABLE: Final = 100_000
@@ -101,6 +102,7 @@ class Prompt(BlockArea):
         self._walk = Walk(history) if history is not None else None
         self._offers = Offers(self, completer, history, runs)
         self._quiet = False
+        self._key_time: float | None = None
         self._own_keys = dict(keys or {})
         self._max_rows = max_rows
         super().__init__(placeholder=placeholder, id=id, classes=classes)
@@ -224,6 +226,11 @@ class Prompt(BlockArea):
         A binding of the prompt is run here and now. Textual would send the key on to the app and run it from there,
         after the letters that were typed behind it: of `a`, Backspace, `b` in one read `a` would be left.
         """
+        ahead = self.app if isinstance(self.app, TypedAhead) else None
+        if ahead is not None and ahead.take_back(event):
+            event.prevent_default().stop()
+            return
+        self._key_time = event.time
         printable = event.is_printable and "+" not in event.key
         if self._guard.key(event.time) and (printable or event.key in ("enter", "ctrl+j", "tab")):
             event.prevent_default().stop()
@@ -264,6 +271,8 @@ class Prompt(BlockArea):
             self.post_message(self.Blank())
             return
         self._offers.close()
+        if self.text.startswith("/") and isinstance(self.app, TypedAhead):
+            self.app.wait_for_screen(since=self._key_time)
         sent = self.Submitted(self, self.expanded, self._pastes.without(self.text), self.text_for_draft())
         if self._walk is not None:
             self._walk.stop()

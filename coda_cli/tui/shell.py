@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
@@ -28,6 +28,7 @@ from coda_cli.tui.theme_file import ChatTheme
 from coda_cli.tui.transcript.bar import Bar
 from coda_cli.tui.transcript.styles import Styles
 from coda_cli.tui.transcript.view import Transcript
+from coda_cli.tui.typed_ahead import TypedAhead
 
 if TYPE_CHECKING:
     from coda_cli.chat.session import ChatSession
@@ -38,7 +39,7 @@ NOTICE: Final = 3.0
 """Seconds that a notice stays."""
 
 
-class Shell(App[int]):
+class Shell(TypedAhead):
     """The widgets and what they show. `session`, `flow` and `front` are there once the chat is open."""
 
     def __init__(self, start: Start, runs: Callable[[str], bool]) -> None:
@@ -179,6 +180,7 @@ class Shell(App[int]):
         self.show_editing()
         self.show_queue()
         # Counting a long chat takes a while: not before it is seen.
+        self.show_model()
         self.call_after_refresh(lambda: self.work(self._show_around()))
 
     async def _show_around(self) -> None:
@@ -196,6 +198,12 @@ class Shell(App[int]):
     def tell(self, text: str) -> None:
         """A notice that goes by itself."""
         self.notify(_clean(text), timeout=NOTICE, markup=False)
+
+    def show_model(self) -> None:
+        """What answers next, in the status line."""
+        session = self.session
+        if session.spec.provider is not None:  # else it has to be asked for, and `_greet` does
+            self.status.tell(model=session.spec_name(session.spec))
 
     async def show_gauge(self) -> None:
         """Tokens and cost in the status line."""

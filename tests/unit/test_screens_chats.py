@@ -13,6 +13,7 @@ from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.core.messages import LLMMessage, MessageRole
 from coda_cli.tui.screens.chats import ChatChoice, Chats
 from coda_cli.tui.screens.chats_source import ChatsSource, asked, matched, snippet
+from coda_cli.tui.screens.picker import FilterInput
 from coda_cli.tui.screens.rows import RowList
 from coda_cli.tui.screens.text_view import TextView
 from tests.unit.screen_host import HOSTILE, NOTHING_YET, Host, assert_harmless, every_size, seen
@@ -77,17 +78,30 @@ async def test_typing_finds_what_was_said_and_enter_leads_to_the_message(size: t
     assert app.result == ChatChoice(ids[0], message, "forty0")
 
 
-async def test_enter_right_behind_the_last_letter_waits_for_what_was_meant() -> None:
+async def test_enter_right_behind_the_last_letter_opens_what_was_meant() -> None:
     manager, ids = await _filled("planes", "trains")
     app = Host(Chats(manager))
     async with app.run_test(size=WIDE) as pilot:
         await _settled(pilot)
         await pilot.press(*"forty0", "enter")
-        assert app.result == NOTHING_YET
         await _settled(pilot)
-        await pilot.press("enter")
-        await pilot.pause()
     assert app.result.conversation_id == ids[0]
+
+
+async def test_letters_behind_that_enter_are_searched_and_nothing_opens() -> None:
+    manager, _ = await _filled("planes", "trains")
+    app = Host(Chats(manager))
+    async with app.run_test(size=WIDE) as pilot:
+        await _settled(pilot)
+        screen = app.screen
+        assert isinstance(screen, Chats)
+        await pilot.press(*"forty")
+        screen.action_open()
+        screen.query_one(FilterInput).value = "forty1"
+        screen._read()
+        await _settled(pilot)
+        assert app.result == NOTHING_YET
+        assert "trains" in seen(app)
 
 
 async def test_a_title_is_found_too_and_a_tag_narrows() -> None:

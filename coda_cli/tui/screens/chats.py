@@ -94,6 +94,8 @@ class Chats(Sheet[ChatChoice | None]):
         self._search_timer: Timer | None = None
         self._preview_timer: Timer | None = None
         self._reading_on = False
+        self._sought: str | None = None  # what was typed when it was last read
+        self._shown_for: str | None = None  # what was typed for what is shown
         self.changed: set[str] = set()
         self.deleted: list[str] = []
 
@@ -127,12 +129,18 @@ class Chats(Sheet[ChatChoice | None]):
         place = self.rows.cursor
         return self._listing.items[place] if 0 <= place < len(self._listing.items) else None
 
-    @work(exclusive=True, group="read")
-    async def _read(self, stay: bool = False) -> None:
+    def _read(self, *, stay: bool = False, then_open: bool = False) -> None:
         """Read the first page anew; *stay*: the cursor stays on its row, or at its place where that is gone."""
+        self._sought = self.typed
+        if self._search_timer is not None:
+            self._search_timer.stop()
+            self._search_timer = None
+        self._read_first(self.typed, stay, then_open)
+
+    @work(exclusive=True, group="read")
+    async def _read_first(self, typed: str, stay: bool, then_open: bool) -> None:
         rows, before = self.rows, self.item
         place, seen = (max(0, rows.cursor), rows.scroll_offset.y) if stay else (0, 0)
-        typed = self.typed
         try:
             listing = await self._source.read(typed, trash=self._in_trash)
             while stay and listing.more and len(listing.items) <= place:
@@ -149,6 +157,9 @@ class Chats(Sheet[ChatChoice | None]):
         if seen:
             rows.scroll_to(y=seen, animate=False)
         self._count()
+        self._shown_for = typed
+        if then_open:
+            self._open()
 
     def _nothing(self) -> str:
         if self._in_trash:
@@ -168,13 +179,11 @@ class Chats(Sheet[ChatChoice | None]):
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
+        if event.value == self._sought:  # Enter was faster
+            return
         if self._search_timer is not None:
             self._search_timer.stop()
-        self._search_timer = self.set_timer(_SEARCH_AFTER, self._search)
-
-    def _search(self) -> None:
-        self._search_timer = None
-        self._read()
+        self._search_timer = self.set_timer(_SEARCH_AFTER, self._read)
 
     @on(RowList.NearEnd)
     def _near_end(self) -> None:
@@ -235,10 +244,12 @@ class Chats(Sheet[ChatChoice | None]):
 
     def action_open(self) -> None:
         """Open the chat, at the message that was found; out of the trash it comes back first."""
-        if self._search_timer is not None:  # Enter right behind the last letter: what is shown is not what was meant
-            self._search_timer.stop()
-            self._search()
-            return
+        if self.typed != self._shown_for:  # Enter right behind the last letter: what is shown is not what was meant
+            self._read(then_open=True)
+        else:
+            self._open()
+
+    def _open(self) -> None:
         item = self.item
         if item is None:
             return

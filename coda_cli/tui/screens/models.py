@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 from textual import work
 from textual.binding import Binding, BindingType
 
+from coda_cli.chat.front import Option
 from coda_cli.chat.models import ModelChoice, known_models
 from coda_cli.chat.session import ChatSession
 from coda_cli.engine.core.errors import CodaError, LLMError
@@ -45,11 +46,19 @@ class Models(PickerBase[str | None]):
         self._choices = known_models(session)
         self._state: dict[str, str] = {}
         self._recent: list[str] = _recent(session)
+        self._now = session.spec_name(session.spec)
         options = list(self._options())
-        now = session.spec_name(session.spec)
-        cursor = next((place for place, one in enumerate(options) if one.takes == now), 0)
         super().__init__(
-            title, options, cursor=cursor, placeholder="type to filter, or any model's name", free_text=True
+            title,
+            options,
+            cursor=self._place_of_now(options),
+            placeholder="type to filter, or any model's name",
+            free_text=True,
+        )
+
+    def _place_of_now(self, options: Sequence[Option]) -> int:
+        return next(
+            (place for place, one in enumerate(options) if isinstance(one, ModelOption) and one.takes == self._now), 0
         )
 
     def on_mount(self) -> None:
@@ -72,10 +81,23 @@ class Models(PickerBase[str | None]):
             await self._session.refresh_recent()
         except CodaError as error:
             self.fail(error)
+        await self._who_answers()
         self._recent = _recent(self._session)
         priced = {one.spec: one for one in await asyncio.to_thread(known_models, self._session, prices=True)}
         self._choices = [_with_price(one, priced) for one in self._choices]
         self._renew()
+
+    async def _who_answers(self) -> None:
+        """Where no model was named, which one it is has to be asked for; the cursor goes there if nobody moved it."""
+        try:
+            self._now = "/".join(await self._session.model_name())
+        except LLMError:
+            return  # none can answer: that is what this list is opened for
+        untouched = self.current == self._first_cursor and not self.typed
+        self.set_options(self._options())
+        if untouched:
+            self._first_cursor = self._place_of_now(self.options)
+            self.refilter(cursor=self._first_cursor)
 
     @work(group="models", exit_on_error=True)
     async def _ask(self, name: str) -> None:
@@ -113,6 +135,8 @@ class Models(PickerBase[str | None]):
 
     def _options(self) -> Iterator[ModelOption]:
         by_spec = {one.spec: one for one in self._choices}
+        if self._now not in by_spec and self._now not in self._recent and "/" in self._now:
+            yield self._option(_bare(self._now), "answers now")
         for spec in self._recent:
             yield self._option(by_spec.get(spec) or _bare(spec), "used lately")
         for alias, target in self._session.settings.aliases.items():
@@ -137,7 +161,7 @@ class Models(PickerBase[str | None]):
         if not isinstance(option, ModelOption) or option.choice is None:
             return Row(left, [(one_line(option.detail), "dim")])
         one = option.choice
-        if option.takes == self._session.spec_name(self._session.spec):
+        if option.takes == self._now:
             left.append(("  answers now", "good"))
         elif one.default:
             left.append(("  default", "dim"))

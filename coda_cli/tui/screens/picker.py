@@ -119,6 +119,7 @@ class PickerBase(Sheet[R], Generic[R]):
         self._first_cursor = cursor
         self._preview_timer: Timer | None = None
         self._ready = False
+        self._filtered = ""
         self._take_in(options)
 
     # ---- options ----------------------------------------------------------------------------------------------------
@@ -180,7 +181,7 @@ class PickerBase(Sheet[R], Generic[R]):
         if not self._ready:
             return
         wanted = self.current if keep else cursor
-        typed = self.typed.strip()
+        self._filtered = typed = self.typed.strip()
         self._matcher = Matcher(typed)
         found = self._haystack.find(typed)
         self._shown = list(found) if typed else self._with_headings(found)
@@ -232,7 +233,12 @@ class PickerBase(Sheet[R], Generic[R]):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self.refilter()
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """A key may come right behind the last letter: the list is what was typed."""
+        if self.typed.strip() != self._filtered:
+            self.refilter()
 
     @on(RowList.Taken)
     def _taken(self, event: RowList.Taken) -> None:
@@ -294,6 +300,7 @@ class PickerBase(Sheet[R], Generic[R]):
 
     def action_take(self) -> None:
         """Take the option under the cursor."""
+        self._catch_up()
         if (index := self.current) is not None:
             self.picked(index, "")
         elif self._free_text and self.typed.strip():
@@ -305,10 +312,12 @@ class PickerBase(Sheet[R], Generic[R]):
 
     def action_move(self, step: int) -> None:
         """Up or down."""
+        self._catch_up()
         self.query_one(RowList).action_move(step)
 
     def action_page(self, step: int) -> None:
         """Up or down by a page."""
+        self._catch_up()
         self.query_one(RowList).action_page(step)
 
     def action_to_start(self) -> None:
@@ -317,6 +326,7 @@ class PickerBase(Sheet[R], Generic[R]):
 
     def action_to_end(self) -> None:
         """To the last one."""
+        self._catch_up()
         self.query_one(RowList).action_to_end()
 
 

@@ -174,6 +174,7 @@ class SettingsScreen(PickerBase[None]):
         elif setting.kind == "yes or no":
             self._write(setting.key, "false" if self._value(setting) == "yes" else "true")
         else:
+            self.opening()
             self._ask(setting)
 
     @work(group="ask")

@@ -21,6 +21,7 @@ from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.rendering.sanitize import sanitize
 from coda_cli.tui.screens.hints import Hint, Hints
 from coda_cli.tui.screens.runs import one_line
+from coda_cli.tui.typed_ahead import Opened, TypedAhead
 
 R = TypeVar("R")
 
@@ -73,6 +74,15 @@ class Sheet(ModalScreen[R], Generic[R]):
     def on_mount(self) -> None:
         """Show the keys once the bindings are known."""
         self.call_after_refresh(self.show_hints)
+
+    def on_screen_resume(self) -> None:
+        """It is there: what was typed meanwhile comes behind the focus."""
+        self.call_later(lambda: self.post_message(Opened()))
+
+    def opening(self) -> None:
+        """Another screen comes over this one: keys wait for it."""
+        if isinstance(self.app, TypedAhead):
+            self.app.wait_for_screen()
 
     @property
     def frame(self) -> Vertical:
