@@ -1,0 +1,194 @@
+"""Whether a call runs, asks or is refused, and what a person's answers mean for the next ones.
+
+In this order: what no tool may touch; deny rules; the mode "read-only"; allow rules and what was allowed in this chat;
+the other modes; what the tool touches. Nothing here runs anything, and nothing here trusts a text of the model: a rule
+is compared with what the tool has planned to do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from coda_cli.engine.core.errors import UsageError
+from coda_cli.engine.core.tools import Approval, ApprovalMode, ApprovalRequest, Decision, Effect, Touches
+from coda_cli.engine.tools.base import BaseTool
+from coda_cli.engine.tools.protected import coda_owns, forbidden, protected
+from coda_cli.engine.tools.rules import COMMANDS, BadPattern, Pattern, Rule, RuleFile, Subject, exact_pattern, parse
+from coda_cli.engine.tools.visible import visible_line
+
+_HARMLESS: Final = (Touches.NOTHING, Touches.READS)
+_WHY: Final = {
+    Touches.NOTHING: "it only computes",
+    Touches.READS: "it reads files",
+    Touches.WRITES: "it writes files",
+    Touches.NETWORK: "it sends something over the network",
+    Touches.RUNS: "it runs a program",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a call. `why` is one line for the person, and for the model where it is refused."""
+
+    action: Literal["run", "ask", "refuse"]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class _InForce:
+    """A rule as it is compared. `effect`: it covers this effect and no other (an answer in a chat, no pattern)."""
+
+    rule: Rule
+    pattern: Pattern | None
+    effect: Effect | None = None
+
+    def covers(self, tool: str, effect: Effect, subject: Subject) -> bool:
+        if self.effect is not None:
+            return self.rule.text == tool and self.effect == effect
+        return self.pattern is not None and self.pattern.allows(subject)
+
+    def reaches_outside(self) -> bool:
+        """Whether it names something outside the working folder itself, rather than a tool alone."""
+        return self.effect is not None or (self.pattern is not None and not self.pattern.names_nothing)
+
+
+class Permissions:
+    """The rules that hold in one working folder.
+
+    `allow` and `deny` are the patterns of the settings; `file` is `permissions.toml` (default: in the data folder).
+    """
+
+    def __init__(
+        self, folder: Path, *, allow: Sequence[str] = (), deny: Sequence[str] = (), file: Path | None = None
+    ) -> None:
+        self.folder = Path(os.path.realpath(folder))
+        self._file = RuleFile(file)
+        self._problems: list[str] = []
+        self._settings = list(self._of_settings(allow, True)) + list(self._of_settings(deny, False))
+        self._chats: list[_InForce] = []
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with the rules, for a person: one line each."""
+        self._file.rules()
+        return [*self._problems, *self._file.problems]
+
+    def judge(self, tool: BaseTool, effect: Effect, mode: ApprovalMode, conversation_id: str) -> Verdict:
+        """What becomes of a call of *tool* that will do *effect*."""
+        subject = Subject.of(tool.name, effect)
+        path = subject.what if tool.touches in (Touches.READS, Touches.WRITES) else ""
+        if path and (why := forbidden(path, self.folder)):
+            return Verdict("refuse", visible_line(why))
+        rules = list(self._in_force(conversation_id))
+        if denied := next((r for r in rules if not r.rule.allow and r.pattern and r.pattern.denies(subject)), None):
+            return Verdict("refuse", visible_line(f"the rule `{denied.rule.text}` forbids it"))
+        if mode == "read-only" and (tool.touches not in _HARMLESS or effect.outside):
+            return Verdict("refuse", f"{_reason(tool, effect)}, and the mode is read-only")
+        if path and tool.touches is Touches.WRITES and (why := coda_owns(path, self.folder)):
+            return Verdict("ask", visible_line(why))
+        if doubt := self._doubt(tool, subject, rules):
+            return Verdict("ask", doubt)
+        guarded = protected(path, self.folder) if path and tool.touches is Touches.WRITES else None
+        for rule in rules:
+            named = rule.reaches_outside() or not (effect.outside or guarded)
+            exact = not guarded or rule.pattern is None or not rule.pattern.wide
+            if rule.rule.allow and named and exact and rule.covers(tool.name, effect, subject):
+                return Verdict("run", visible_line(f"allowed by the rule `{rule.rule.text}`"))
+        return self._by_mode(tool, effect, mode, guarded)
+
+    def _by_mode(self, tool: BaseTool, effect: Effect, mode: ApprovalMode, guarded: str | None) -> Verdict:
+        if mode == "all":
+            if self._file.broken:
+                # What it denied is not known.
+                return Verdict("ask", f"{self._file.path.name} cannot be read, so it may be forbidden")
+            return Verdict("run", "the mode allows everything")
+        if guarded:
+            return Verdict("ask", visible_line(guarded))
+        if not effect.outside:
+            if tool.touches in _HARMLESS:
+                return Verdict("run", _WHY[tool.touches])
+            if mode == "accept-edits" and tool.touches is Touches.WRITES and not self._file.broken:
+                return Verdict("run", "edits are accepted")
+        return Verdict("ask", _reason(tool, effect))
+
+    def _doubt(self, tool: BaseTool, subject: Subject, rules: Sequence[_InForce]) -> str | None:
+        """Why nobody can tell whether a deny rule covers the call, or None."""
+        for rule in rules:
+            pattern = rule.pattern
+            if rule.rule.allow or pattern is None or pattern.names_nothing or pattern.tool != tool.name:
+                continue
+            if tool.name == COMMANDS and subject.argv is None:
+                return visible_line(f"it is not one simple command, so the rule `{rule.rule.text}` may forbid it")
+            if tool.name != COMMANDS and not subject.what:
+                return visible_line(f"it does not say what it is for, so the rule `{rule.rule.text}` may forbid it")
+        return None
+
+    def remember(
+        self, request: ApprovalRequest, approval: Approval, conversation_id: str, *, everywhere: bool = False
+    ) -> Rule | None:
+        """Keep what the answer means for later calls; returns the rule that holds from now on, None for none.
+
+        Only exact patterns come of an answer. "Always" for a call that no pattern covers alone holds in this chat.
+        It holds in this working folder, or *everywhere* unless it names a file of the folder. Raises ConfigError.
+        """
+        if approval.digest != request.digest or approval.decision not in (Decision.CHAT, Decision.ALWAYS):
+            return None
+        text = exact_pattern(request.tool, request.effect)
+        now = datetime.now(UTC).replace(microsecond=0)
+        if approval.decision is Decision.ALWAYS and text is not None:
+            bound = not everywhere or _names_a_file_here(request, parse(text))
+            rule = Rule(text, folder=str(self.folder) if bound else None, created=now)
+            self._file.add(rule)
+            return rule
+        rule = Rule(text or request.tool, True, str(self.folder), now, "chat", conversation_id)
+        known = _InForce(rule, parse(text)) if text is not None else _InForce(rule, None, request.effect)
+        self._chats.append(known)
+        return rule
+
+    def rules(self) -> list[Rule]:
+        """Every rule, of every folder: first the settings', then the file's, then this process's chats'."""
+        return [
+            *(known.rule for known in self._settings),
+            *(rule for rule, _ in self._file.rules()),
+            *(known.rule for known in self._chats),
+        ]
+
+    def revoke(self, rule: Rule) -> bool:
+        """Take *rule* back; whether it was there. Raises UsageError for one of the settings, and ConfigError."""
+        if rule.source == "settings":
+            raise UsageError("this rule stands in coda.toml", hint="take it out there: `coda config edit`")
+        if rule.source == "file":
+            return self._file.remove(rule)
+        before = len(self._chats)
+        self._chats = [known for known in self._chats if known.rule != rule]
+        return len(self._chats) < before
+
+    def _in_force(self, conversation_id: str) -> Iterator[_InForce]:
+        yield from self._settings
+        for rule, pattern in self._file.rules():
+            if rule.folder is None or os.path.realpath(rule.folder) == str(self.folder):
+                yield _InForce(rule, pattern)
+        for known in self._chats:
+            if known.rule.conversation_id == conversation_id:
+                yield known
+
+    def _of_settings(self, texts: Sequence[str], allow: bool) -> Iterator[_InForce]:
+        for text in texts:
+            try:
+                yield _InForce(Rule(text, allow, source="settings"), parse(text))
+            except BadPattern as exc:
+                what = "allow" if allow else "deny"
+                self._problems.append(visible_line(f"permissions.{what}: `{text}` is passed over: {exc}"))
+
+
+def _names_a_file_here(request: ApprovalRequest, pattern: Pattern) -> bool:
+    return request.touches in (Touches.READS, Touches.WRITES) and not pattern.what.startswith("/")
+
+
+def _reason(tool: BaseTool, effect: Effect) -> str:
+    return f"{_WHY[tool.touches]}{', outside the working folder' if effect.outside else ''}"

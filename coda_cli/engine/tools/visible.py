@@ -1,0 +1,131 @@
+"""Untrusted text as a person must see it before they say yes: nothing hidden, nothing that looks like something else.
+
+An approval shows commands, hosts, paths and diffs that a model wrote. Here whatever has no shape of its own (control,
+bidi, zero-width and tag characters, odd spaces, private use), and letters that only look like those around them
+(Cyrillic in a Latin word, full-width forms), become `\\u{XXXX}`. This is for reading, never for running.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Final
+
+_PLAIN: Final = re.compile(r"[\x20-\x7e\n\t]*")
+_WORD: Final = re.compile(r"\w+")
+# No shape, though their categories are those of letters, marks and symbols.
+_BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_HIDDEN: Final = frozenset(("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"))
+# Typography that stands for ASCII by its definition and looks like nothing else.
+_TYPOGRAPHY: Final = frozenset("\u2026\u00b9\u00b2\u00b3\u2122\u00aa\u00ba")
+# Punctuation that no normalisation brings back to the ASCII that it looks like: slashes, dots, colons, bars, hyphens.
+_LOOKS_LIKE_ASCII: Final = frozenset(
+    "\u01c0\u0589\u05c3\u0701\u0702\u2010\u2011\u2012\u2043\u2044\u2212\u2215\u2216\u2223\u2236\u223c\u2758"
+    "\u27cb\u29f5\u29f8\u2cba\ua4fd\ua789\u02d0\u02f8\u02bc\u02cb\u02d7"
+)
+# Latin letters that a reader takes for plain ones.
+_LATIN_TWINS: Final = frozenset("\u0131\u017f\u0237\u01bd\u0184\u0185\ua731\ua78c")
+_LATIN_TWIN_RANGES: Final = ((0x0250, 0x02AF), (0x1D00, 0x1DBF), (0xA720, 0xA7FF))
+# Scripts that are written beside Latin letters without a space, and look like none of them.
+_BESIDE_LATIN: Final = frozenset(("LATIN", "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC"))
+# Cyrillic, Greek and Armenian letters with a Latin twin: a word of nothing else may be a Latin one in disguise.
+_TWINS: Final = frozenset(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u04bb\u0501\u051b\u051d\u0432\u043c\u043d\u0442\u043a"
+    "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0405\u0406\u0408\u04c0\u04cf"
+    "\u03bf\u03bd\u03c1\u03c5\u03b9\u03ba\u03b1\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4"
+    "\u03a5\u03a7\u0570\u0578\u057d\u0585\u0581\u0566"
+)
+_MARKS_IN_A_ROW: Final = 3
+
+
+def visible(text: str) -> str:
+    """*text* with every hidden or misleading character written out; line breaks and tabs stay. Idempotent."""
+    if _PLAIN.fullmatch(text):
+        return text
+    doubtful = _doubtful_letters(text)
+    return "".join(
+        _written(char) if i in doubtful or _hidden(text, i) or _in_disguise(text, i) else char
+        for i, char in enumerate(text)
+    )
+
+
+def visible_line(text: str) -> str:
+    """`visible` for a place of one line: line breaks and tabs are written out too."""
+    return visible(text).replace("\n", _written("\n")).replace("\t", _written("\t"))
+
+
+def deceptive(text: str) -> bool:
+    """Whether *text* holds anything that `visible_line` must write out."""
+    return visible_line(text) != text
+
+
+def _written(char: str) -> str:
+    return f"\\u{{{ord(char):04X}}}"
+
+
+def _hidden(text: str, i: int) -> bool:
+    """Nothing to see at all, or something to see only on what stands before it."""
+    char = text[i]
+    if char in " \n\t":
+        return False
+    category = unicodedata.category(char)
+    if category in _HIDDEN or char in _BLANK:
+        return True
+    return category in ("Mn", "Me") and _misplaced_mark(text, i)
+
+
+def _misplaced_mark(text: str, i: int) -> bool:
+    """A combining mark or variation selector that changes how something looks that no writing puts it on."""
+    char, code = text[i], ord(text[i])
+    start = i
+    while start > 0 and unicodedata.category(text[start - 1]) in ("Mn", "Me"):
+        start -= 1
+    base = text[start - 1] if start else " "
+    if char in "\ufe0e\ufe0f":
+        return start != i or unicodedata.category(base) not in ("So", "Sk")
+    if 0xFE00 <= code <= 0xFE0D or 0xE0100 <= code <= 0xE01EF or 0x180B <= code <= 0x180F:
+        return True
+    return (base.isascii() and not base.isalpha()) or i - start >= _MARKS_IN_A_ROW or 0x0334 <= code <= 0x0338
+
+
+def _in_disguise(text: str, i: int) -> bool:
+    """A sign that reads as an ASCII one. Full-width punctuation between letters of its own scripts is at home."""
+    char = text[i]
+    if char.isascii() or char in _TYPOGRAPHY:
+        return False
+    normal = unicodedata.normalize("NFKC", char)
+    if char not in _LOOKS_LIKE_ASCII and not (normal.isascii() and normal.strip()):
+        return False
+    around = text[max(0, i - 1) : i] + text[i + 1 : i + 2]
+    at_home = not normal.isalnum() and any(_script(other) in _BESIDE_LATIN - {"LATIN"} for other in around)
+    return not at_home
+
+
+def _doubtful_letters(text: str) -> frozenset[int]:
+    """Where letters stand that only look like Latin ones."""
+    plain = any(char.isascii() and char.isalpha() for char in text)
+    # Somebody who writes in that script cannot do without its letters that have no twin.
+    at_home = {_script(char) for char in text if char.isalpha() and not char.isascii() and char not in _TWINS}
+    found: set[int] = set()
+    for match in _WORD.finditer(text):
+        letters = [i for i in range(*match.span()) if text[i].isalpha()]
+        foreign = [i for i in letters if not text[i].isascii() and _foreign(text[i])]
+        mixed = len(foreign) < len(letters) and any(text[i].isascii() for i in letters)
+        twins = plain and all(text[i] in _TWINS and _script(text[i]) not in at_home for i in letters)
+        if foreign and (mixed or twins):
+            found.update(foreign)
+    return frozenset(found)
+
+
+def _foreign(char: str) -> bool:
+    code = ord(char)
+    if char in _LATIN_TWINS or any(low <= code <= high for low, high in _LATIN_TWIN_RANGES):
+        return True
+    return _script(char) not in _BESIDE_LATIN
+
+
+@lru_cache(maxsize=4096)
+def _script(char: str) -> str:
+    """The first word of the character's name, which for a letter is its script."""
+    return unicodedata.name(char, "").partition(" ")[0].partition("-")[0]
