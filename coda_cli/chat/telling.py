@@ -1,13 +1,41 @@
-"""What the shrinking of a conversation is told as, in the same words by every front end."""
+"""What tools and the shrinking of a conversation are told as, in the same words by every front end."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Final
 
 from coda_cli.chat.words import counted
 
 if TYPE_CHECKING:
-    from coda_cli.engine.core.events import ContextCompacted, ContextCompacting, ContextTrimmed
+    from coda_cli.engine.core.events import ContextCompacted, ContextCompacting, ContextTrimmed, FunctionResult
+
+
+_MOST: Final = 100  # characters of a call or a result in one line
+
+
+def calling(name: str, arguments: str) -> str:
+    """A call in one line: `read_file(path="notes.txt")`."""
+    try:
+        given = json.loads(arguments or "{}")
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        return _short(f"{name}({arguments})")
+    pairs = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items())
+    return _short(f"{name}({pairs})")
+
+
+def result(event: FunctionResult) -> str:
+    """How a call ended, in one line."""
+    first = event.text.strip().split("\n", 1)[0]
+    took = "" if event.seconds is None else f" ({event.seconds:.1f} s)"
+    return f"{'failed: ' if event.is_error else ''}{_short(first)}{took}"
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _MOST else text[: _MOST - 1] + "…"
 
 
 def compacting(event: ContextCompacting) -> str:
