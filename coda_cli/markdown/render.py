@@ -27,6 +27,8 @@ _MIN_WIDTH: Final = 8
 _SAFE_URL: Final = re.compile(r"(?:https?://|mailto:)[!-~]+", re.IGNORECASE)
 _BARE_URL: Final = re.compile(r"\bhttps?://[!-;=?-~]+")
 _BOXES: Final = {"[ ] ": "☐", "[x] ": "☑", "[X] ": "☑"}
+_MARKED: Final = re.compile(r"[\n\\`*_~\[<&$]")
+"""What an inline rule can begin with; text without it is text, and needs no parser: most cells of a table."""
 _SPANS: Final = {"strong": "strong", "em": "em", "s": "strike", "link": "link"}
 
 
@@ -204,6 +206,7 @@ class MarkdownRenderer:
         self, source: str, references: Mapping[str, dict[str, object]]
     ) -> tuple[list[list[Line]], list[str], int] | None:
         """The cells, the alignments and the number of lines of the table that *source* begins with, if it does."""
+        self.rendered_chars += len(source)
         self._references = dict(references)
         tokens = block_tokens(source, self._references)
         if not tokens or tokens[0].type != "table_open" or tokens[0].map is None or tokens[0].map[0]:
@@ -227,6 +230,8 @@ class MarkdownRenderer:
         """The runs of one inline token; a line break is a run of a newline."""
         if len(token.content) > _INLINE_LIMIT:
             return [(clean(token.content), key)]
+        if not _MARKED.search(token.content):
+            return self._text(token.content, key)
         children: list[Token] = []
         made = parser()
         made.inline.parse(token.content, made, {"references": self._references}, children)
@@ -276,10 +281,13 @@ class MarkdownRenderer:
             case "math_inline":
                 return self._math(clean(token.content), (*key, "math"))
             case _:
-                text = clean(token.content).replace("\n", " ").expandtabs(4)
-                if self._widget and "://" in text and "link" not in key:
-                    return _bare_links(text, key)
-                return [(text, key)] if text else []
+                return self._text(token.content, key)
+
+    def _text(self, content: str, key: Key) -> Line:
+        text = clean(content).replace("\n", " ").expandtabs(4)
+        if self._widget and "://" in text and "link" not in key:
+            return _bare_links(text, key)
+        return [(text, key)] if text else []
 
 
 def panel(lines: Sequence[Line], info: str) -> list[Line]:

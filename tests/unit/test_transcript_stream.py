@@ -144,3 +144,21 @@ def lexed_whole(code: str, language: str) -> list[list[tuple[str, tuple[str, ...
     lexer = lexer_for(language)
     assert lexer is not None
     return checked(code, [run for run in lex(lexer, code) if run[0]])
+
+
+@pytest.mark.parametrize("kind", ["table", "list"])
+def test_a_long_list_or_table_that_comes_at_once_is_taken_in_parts_and_more_of_it_costs_only_itself(kind: str) -> None:
+    text = "| h | i |\n|---|--:|\n" + "| row | `x` |\n" * 3000 if kind == "table" else "- item *x*\n" * 3500
+    renderer = MarkdownRenderer(widget=True)
+    stream = MarkdownStream(renderer, lambda: 60)
+    stream.feed(text)
+    stream.draw()
+    assert len(stream.tail) > 1
+    assert len(stream._splitter.tail) < 2000
+    assert drawn(stream.tail, 60) == whole(text, 60)
+    before = renderer.rendered_chars
+    for _ in range(50):
+        stream.feed("| more | `y` |\n" if kind == "table" else "- more *y*\n")
+        stream.draw()
+        drawn(stream.tail[-1:], 60)
+    assert renderer.rendered_chars - before < 50 * 1000

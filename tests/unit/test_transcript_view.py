@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.pilot import Pilot
 from textual.reactive import Reactive
 from textual.widget import Widget
@@ -258,6 +258,25 @@ async def test_rows_that_do_not_change_stay_the_same_strips_while_an_answer_stre
         changed = [n for n, (a, b) in enumerate(zip(before, after, strict=True)) if a is not b]
         assert len(changed) == 1
         assert "Second one goes on" in after[changed[0]].text
+
+
+async def test_a_wider_row_of_a_long_table_draws_those_above_it_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Show()
+    async with app.run_test(size=(80, 100)) as pilot:
+        view = app.transcript
+        view.begin(answer("", "s"))
+        await stream(pilot, view, "| a | b |\n|--|--|\n" + "".join(f"| {n} | long enough |\n" for n in range(70)))
+        before = app.screen_lines()
+        drawn: list[Region] = []
+        monkeypatch.setattr(view, "refresh", lambda *regions, **_: drawn.extend(regions))
+        await stream(pilot, view, "| wide, wide | b |\n")
+        first = next(n for n, (old, new) in enumerate(zip(before, app.screen_lines(), strict=True)) if old != new)
+        assert first < 5
+        assert any(region.y <= first for region in drawn)
+        drawn.clear()
+        await stream(pilot, view, "| 1 | b |\n")
+        assert drawn
+        assert all(region.y > 70 for region in drawn)
 
 
 async def test_growing_lays_out_no_screen_and_scrolling_by_textuals_means_still_works() -> None:

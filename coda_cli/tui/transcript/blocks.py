@@ -87,6 +87,10 @@ class Block:
     touched: int | None = None
     """The first row that has changed, in a block that grows in place."""
 
+    def redraw(self) -> None:
+        """Have it laid out anew when it is seen next."""
+        self.rows, self.touched = None, 0
+
     def estimate(self, width: int) -> None:
         """Guess the height without drawing anything."""
         self.rows = None

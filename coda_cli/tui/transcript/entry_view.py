@@ -198,6 +198,8 @@ class EntryView:
         if same < most:
             first += self._first_changed(old[same], new[same])
         self._estimate_new(new[same:])
+        for block in new[same:]:
+            block.touched = None
         self.heights.replace(same, len(old), [block.height for block in new[same:]])
         self.blocks = new
         return first
@@ -205,8 +207,7 @@ class EntryView:
     def _first_changed(self, old: Block, new: Block) -> int:
         """The first row of *new* that is not one of *old*'s."""
         if old is new:
-            first, new.touched = new.touched or 0, None
-            return first
+            return new.touched or 0
         return _reuse(old.rows, new.lay(self._setting.width)) if old.rows is not None else 0
 
     def work(self, budget: float) -> bool:

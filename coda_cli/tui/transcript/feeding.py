@@ -26,6 +26,8 @@ _SLICE: Final = 2048
 _MOST: Final = 8192
 _MOST_CODE: Final = 2048
 _BUDGET: Final = 0.010
+_NEXT: Final = 0.001
+"""Seconds from one slice to the next of an answer that has ended."""
 
 
 class Feeding(Viewport):
@@ -46,6 +48,12 @@ class Feeding(Viewport):
         self._timer: Timer | None = None
         self._work: Timer | None = None
         self._thinking_since: float | None = None
+        self._unseen: tuple[int, int] | None = None
+        """What was not painted yet: the height of the document before it, and the first row of the entry that changed.
+
+        An answer that has ended is laid out in slices as fast as it goes, but painted no more often than any other.
+        """
+        self._painted = 0.0
 
     @property
     def ids(self) -> list[str]:
@@ -100,20 +108,31 @@ class Feeding(Viewport):
             self._pending.clear()
             return
         start = time.perf_counter()
-        before = self._doc.height
+        before, ending = self._doc.height, self._ending
         rest = self._take(view, start + _BUDGET)
-        changed = view.grown()
-        if not rest and self._ending is not None:
-            self._close(view, self._ending)
-            changed = 0
+        first = view.grown()
+        if ending is not None and not rest:
+            # To close takes a while, too: not in one go with much that was drawn.
+            rest = time.perf_counter() - start > _BUDGET
+            if not rest:
+                self._close(view, ending)
+                first = 0
         at = len(self._doc.views) - 1
         self._doc.changed(self._doc.find(view.entry.id) or at)
-        self._grown(before, changed)
-        spent = time.perf_counter() - start
+        self._unseen = (before, first) if self._unseen is None else (self._unseen[0], min(self._unseen[1], first))
+        if not rest or ending is None or start - self._painted >= FRAME:
+            self._paint()
         if rest:
-            self._arm(0.001 if self._ending is not None else max(FRAME, _EASE * spent))
+            self._arm(_NEXT if ending is not None else max(FRAME, _EASE * (time.perf_counter() - start)))
         elif view.work(0):
             self._arm_work(view)
+
+    def _paint(self) -> None:
+        """Show what has grown since the last time."""
+        if self._unseen is not None:
+            before, first = self._unseen
+            self._unseen, self._painted = None, time.perf_counter()
+            self._grown(before, first)
 
     def _arm_work(self, view: EntryView) -> None:
         """Do the rest for finished blocks of *view* when there is time."""
@@ -180,7 +199,7 @@ class Feeding(Viewport):
         self._stop_stream()
 
     def _stop_stream(self) -> None:
-        self._live = self._ending = None
+        self._live = self._ending = self._unseen = None
         self._ended.set()
         self._pending.clear()
         if self._timer is not None:

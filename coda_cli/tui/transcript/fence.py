@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from coda_cli.markdown.code import HIGHLIGHT_LIMIT, Lexer, checked, lex, lexer_soon, remember, syntax_key, unlit
 from coda_cli.markdown.render import expand, panel, panel_rows
-from coda_cli.markdown.text import Line, Run, clean
+from coda_cli.markdown.text import Line, Run, clean, split_lines
 from coda_cli.tui.transcript.blocks import Block, Row, rows_of
 
 # A regular expression can match a construct of many lines, and only with its last: tokens are final when so many
@@ -94,7 +94,7 @@ class OpenFence:
             self._lines[first:] = [unlit(line)[0] for line in code[first:]]
             return first
         now = perf_counter()
-        doubt = whole or now - self._doubted > _EVERY or len(self._code) - self._lexed.firm > 4 * _DOUBT
+        doubt = whole or now - self._doubted > _EVERY or len(self._code) - self._lexed.firm > 2 * _DOUBT
         if doubt:
             self._doubted = now
         first, lines = self._lexed.take(self._lexer, code, len(self._code), doubt=doubt)
@@ -235,7 +235,9 @@ class _Relexing:
     def __init__(self, code: str, language: str, lines: list[Line], block: Block) -> None:
         self._code, self._language, self._lines, self._block = code, language, lines, block
         self._runs: Iterator[Run] | None = None
-        self._found: Line = []
+        self._found: list[Line] = [[]]
+        self._at = 0
+        """How many characters are lexed."""
 
     def work(self, budget: float) -> bool:
         """Go on for *budget* seconds; whether it is done."""
@@ -247,12 +249,16 @@ class _Relexing:
             if lexer is None or len(self._code) > HIGHLIGHT_LIMIT:
                 return self._done(unlit(self._code))
             self._runs = lex(lexer, self._code)
-        for count, run in enumerate(self._runs):
-            if run[0]:
-                self._found.append(run)
+        for count, (text, key) in enumerate(self._runs):
+            if not self._code.startswith(text, self._at):  # as in `checked`
+                return self._done(unlit(self._code))
+            self._at += len(text)
+            first, *others = split_lines([(text, key)])
+            self._found[-1] += first
+            self._found += others
             if count % 32 == 31 and perf_counter() > end:
                 return False
-        return self._done(checked(self._code, self._found))
+        return self._done(self._found if self._at == len(self._code) else unlit(self._code))
 
     def _done(self, lines: list[Line]) -> bool:
         if len(self._code) <= HIGHLIGHT_LIMIT:

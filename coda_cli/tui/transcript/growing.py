@@ -120,7 +120,7 @@ class GrowingList:
         if drawn != self._drawn:
             self._drawn = drawn
             for place, part in enumerate(self.parts):
-                part.rows = None
+                part.redraw()
                 part.gap = self._shape.loose if place else self._gap
 
 
@@ -139,7 +139,10 @@ class _Columns:
 
 
 class GrowingTable:
-    """A table whose rows come one after another: each is a line."""
+    """A table whose rows come one after another: each is a line, and one that is complete is parsed once.
+
+    What a line is does not depend on the rows before it, so new lines are parsed under the header alone.
+    """
 
     def __init__(self, renderer: MarkdownRenderer, style: Key, *, gap: bool) -> None:
         self._renderer = renderer
@@ -147,6 +150,8 @@ class GrowingTable:
         self._gap = gap
         self._columns = _Columns()
         self.parts: list[Block] = []
+        self._known: list[tuple[str, list[Cell]]] = []
+        """Complete rows that are in no part yet."""
         self._settled: list[int] = []
         """What the columns need for the rows that are complete: one that is still growing may shrink again."""
         self._head = ""
@@ -154,45 +159,68 @@ class GrowingTable:
 
     def update(self, source: str, references: References, *, final: bool = False) -> list[Block] | None:
         """The parts; the last one is what may still change."""
+        self.release = None
         if not self._head:
             lines = source.split("\n", 2)
             if len(lines) < 3:
                 return None
             self._head = "\n".join(lines[:2]) + "\n"
-        self.release = None
-        if not source.startswith(self._head):
+        known = self._head + "".join(line for line, _ in self._known)
+        if not source.startswith(known):
             return None
-        found = self._renderer.table(source, references)
-        if found is None:
+        if (found := self._parse(source[len(known) :], references)) is None:
             return None
-        cells, aligns, count = found
-        table = [[split_lines(cell) for cell in row] for row in cells]
-        lines = source.removesuffix("\n").split("\n")
-        rest, after = lines[2:count], "\n".join(lines[count:])
-        if len(table) != count - 1 or (final and after.strip()):
+        new, after = found
+        if final and after.strip():
             return None
-        columns, rows = self._columns, table[1:]
-        if not columns.header:
-            self._settled = measure(table[:1], [1] * len(table[0]))
-            columns.header, columns.aligns = table[0], aligns
-        wanted = measure(rows, self._settled)
-        if not final and len(rows) > _ROWS:
-            self._settled = measure(rows[:_ROWS], self._settled)
-            self.parts.append(self._part(rest[:_ROWS], rows[:_ROWS]))
-            self.release = (2, 2 + _ROWS)
-            rest, rows = rest[_ROWS:], rows[_ROWS:]
-        if wanted != columns.wanted:
-            columns.wanted = wanted
+        complete = [row for row in new if row[0].endswith("\n")]
+        self._known += complete
+        self._settled = measure([cells for _, cells in complete], self._settled)
+        open_rows = new[len(complete) :]
+        wanted = measure([cells for _, cells in open_rows], self._settled)
+        if not final:
+            self._freeze()
+        if wanted != self._columns.wanted:
+            self._columns.wanted = wanted
             for part in self.parts:
-                part.rows = None
-        blocks = [*self.parts, self._part(rest, rows)]
+                part.redraw()
+        blocks = [*self.parts, self._part([*self._known, *open_rows])]
         if after.strip():
             blocks.append(markdown_block(self._renderer, after, references, style=self._style, gap=True))
         return blocks
 
-    def _part(self, lines: Sequence[str], rows: list[list[Cell]]) -> Block:
+    def _parse(self, source: str, references: References) -> tuple[list[tuple[str, list[Cell]]], str] | None:
+        """The rows that *source* begins with, and what comes after them; None if they are no lines of this table."""
+        if self._columns.header and not source:
+            return [], ""
+        found = self._renderer.table(self._head + source, references)
+        if found is None:
+            return None
+        cells, aligns, count = found
+        header, *rows = [[split_lines(cell) for cell in row] for row in cells]
+        if len(rows) != count - 2:
+            return None
+        if not self._columns.header:
+            self._columns.header, self._columns.aligns = header, aligns
+            self._settled = measure([header], [1] * len(header))
+        lines = source.split("\n")
+        lines = [*(f"{line}\n" for line in lines[:-1]), *lines[-1:]]
+        return list(zip(lines[: count - 2], rows, strict=True)), "".join(lines[count - 2 :])
+
+    def _freeze(self) -> None:
+        """Make parts of the complete rows, but for the last few."""
+        done = 0
+        while len(self._known) - done > _ROWS:
+            self.parts.append(self._part(self._known[done : done + _ROWS]))
+            done += _ROWS
+        if done:
+            self.release = (2, 2 + done)
+            del self._known[:done]
+
+    def _part(self, taken: Sequence[tuple[str, list[Cell]]]) -> Block:
         columns, first = self._columns, not self.parts
-        source = "".join(f"{line}\n" for line in lines)
+        source = "".join(line for line, _ in taken)
+        rows = [cells for _, cells in taken]
 
         def draw(width: int) -> list[Line]:
             return rows_of_table(columns.header, rows, columns.wanted, columns.aligns, width, first=first)

@@ -85,15 +85,19 @@ class MarkdownStream:
             return
         tail = self._splitter.tail
         references = dict(self._splitter.references)
+        if (len(tail) > LONG or self._growing is not None) and not self._pieces:
+            parts = self._in_parts(tail, references)
+            if self._growing is not None and self._growing.release is not None:
+                tail = self._splitter.tail
+            if parts is not None and len(tail) <= HUGE:
+                self.tail = parts
+                return
         if len(tail) > HUGE:
             done = self._growing.parts if self._growing is not None else []
             self.tail = [*done, *self._in_pieces(tail)]
             return
         self._pieces = []
-        if (len(tail) > LONG or self._growing is not None) and (parts := self._in_parts(tail, references)) is not None:
-            self.tail = parts
-        else:
-            self.tail = [self._block(tail, references)] if tail.strip() else []
+        self.tail = [self._block(tail, references)] if tail.strip() else []
 
     def _in_pieces(self, source: str) -> list[Block]:
         """A huge open block as plain text; pieces that were there stay."""
