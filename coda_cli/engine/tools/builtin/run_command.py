@@ -1,0 +1,78 @@
+"""`run_command`: a line for the shell, in a child, after a person has said yes to exactly this line."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from coda_cli.engine.core.tools import Arguments, Effect, ToolOutput, Touches
+from coda_cli.engine.tools.base import BaseTool, Planned, ToolContext, ToolError
+
+_PARAMETERS: Final = {
+    "type": "object",
+    "properties": {
+        "command": {"type": "string", "description": "the command line, for /bin/sh"},
+        "timeout": {"type": "number", "description": "seconds until it is stopped", "exclusiveMinimum": 0},
+        "network": {"type": "boolean", "description": "true only if it needs the internet"},
+    },
+    "required": ["command"],
+    "additionalProperties": False,
+}
+
+
+class RunCommand(BaseTool):
+    """Run a command in the working folder."""
+
+    name = "run_command"
+    description = (
+        "Run a shell command in the working folder and get its output and exit code. It can write only in this folder "
+        "and in $TMPDIR. It gets no input and has a time limit."
+    )
+    parameters = _PARAMETERS
+    touches = Touches.RUNS
+    category = "commands"
+
+    async def plan(self, arguments: Arguments, context: ToolContext) -> Planned:
+        """The command as it will run, and what holds it in."""
+        from coda_cli.engine.tools import sandbox
+        from coda_cli.engine.tools.shell_words import simple_argv
+
+        command, network = str(arguments["command"]), bool(arguments.get("network", False))
+        if not command.strip() or "\0" in command:
+            raise ToolError("command is empty" if not command.strip() else "command must not contain NUL")
+        held = await asyncio.to_thread(sandbox.folder_confinement, context.folder, network)
+        argv = None if network else simple_argv(command)
+        effect = Effect(
+            summary=command,
+            detail=f"{command}\n\nin {context.folder}: {held.words}",
+            outside=network,
+            rule=f"{self.name} {command}" if argv is not None else None,
+            argv=argv,
+        )
+        limit = _limit(arguments.get("timeout"), context.timeout)
+
+        async def run() -> ToolOutput:
+            return await _run(command, context, limit, network)
+
+        return Planned(effect, run)
+
+    async def run(self, arguments: Arguments, context: ToolContext) -> ToolOutput:
+        """Run it at once. The manager goes through `plan`."""
+        return await (await self.plan(arguments, context)).run()
+
+
+async def _run(command: str, context: ToolContext, limit: float, network: bool) -> ToolOutput:
+    from coda_cli.engine.tools.child import Command, result_text, run_child, shell_line
+
+    folder = Path(context.folder)
+    result = await run_child(
+        Command(shell_line(command), folder, timeout=limit, network=network), progress=context.progress
+    )
+    return ToolOutput(result_text(result), is_error=result.code != 0 or bool(result.reason))
+
+
+def _limit(asked: object, allowed: float) -> float:
+    """Seconds for the command: a little less than the call has, so that what it printed is told at its end."""
+    most = allowed - min(2.0, allowed / 10)
+    return min(float(asked), most) if isinstance(asked, int | float) and asked > 0 else most

@@ -1,0 +1,164 @@
+"""What holds a command in on this machine, found out once and said as it is.
+
+Three ways, the first that works: namespaces of the kernel (with Landlock and seccomp on top), bubblewrap where a
+distribution keeps namespaces for it, Landlock with seccomp alone. Elsewhere there is none, and the words say so.
+What holds in every way that holds files: writing only below the working folder and in a temporary folder of the
+command's own; secrets of this user (keys, Coda's own folders) are not readable; no other process's environment or
+memory; no way to the network or to a local daemon's socket. What does not: reading the rest of the system, and how
+much memory and disk all of a command's processes take together.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from coda_cli import paths
+
+Kind = Literal["namespaces", "bubblewrap", "landlock", "none"]
+Killing = Literal["namespace", "sweep", "group"]
+
+_SECRET: Final = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "AUTH", "COOKIE", "PRIVATE")
+_KEPT: Final = """
+    PATH HOME LANG LANGUAGE TZ USER LOGNAME SHELL COLUMNS LINES VIRTUAL_ENV CONDA_PREFIX PYENV_ROOT JAVA_HOME GOPATH
+    GOROOT CARGO_HOME RUSTUP_HOME NVM_DIR NODE_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH MANPATH XDG_DATA_DIRS
+    NIX_PATH NIX_PROFILES SSL_CERT_FILE SSL_CERT_DIR DEVELOPER_DIR SDKROOT
+""".split()  # noqa: SIM905 -- a list of words, not of quotation marks
+_SECRET_PLACES: Final = """
+    .ssh .gnupg .aws .azure .kube .docker .netrc .git-credentials .pypirc .npmrc .yarnrc.yml .password-store .pgpass
+    .my.cnf .vault-token .terraform.d .config/gcloud .config/gh .config/hub .config/git/credentials .config/op
+    .config/rclone .config/google-chrome .config/chromium .mozilla .thunderbird .local/share/keyrings
+    .cargo/credentials .cargo/credentials.toml .gem/credentials .huggingface/token .cache/huggingface/token
+    .cache/huggingface/stored_tokens .claude.json .codex .bash_history .zsh_history .python_history .env
+    Library/Keychains
+""".split()  # noqa: SIM905 -- a list of words, not of quotation marks
+
+
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """What is in force for a command. `words` say it to a person.
+
+    `files`: it writes only below its folder. `network`: it reaches no network. `environments`: it cannot read those
+    of other processes, Coda's own with its keys included. `killing`: how all that it started is found at its end.
+    """
+
+    kind: Kind
+    files: bool
+    network: bool
+    environments: bool
+    killing: Killing
+    words: str
+
+
+_NONE: Final = "not a sandbox: it can read, change and send whatever you can"
+
+
+def _confinement(kind: Kind, killing: Killing, by: str, network: bool = True) -> Confinement:
+    if kind == "none":
+        return Confinement("none", False, False, False, killing, _NONE)
+    words = "confined to the folder and off the network" if network else "confined to the folder, not off the network"
+    return Confinement(kind, True, network, True, killing, f"{words} ({by})")
+
+
+@functools.cache
+def confinement() -> Confinement:
+    """What is in force for commands here. The first call tries it in a child (some 50 ms): call it in a thread."""
+    if sys.platform != "linux":
+        return _confinement("none", "group", "")
+    from coda_cli.engine.tools import kernel
+
+    landlock = kernel.landlock_abi() >= kernel.LANDLOCK_FILES
+    filtered = kernel.can_filter()
+    if filtered and _works("namespaces"):
+        return _confinement("namespaces", "namespace", "namespaces and Landlock" if landlock else "namespaces")
+    if filtered and bubblewrap() and _works("bubblewrap"):
+        return _confinement("bubblewrap", "sweep", "bubblewrap")
+    if landlock and filtered and _works("landlock"):
+        return _confinement("landlock", "sweep", "Landlock")
+    return _confinement("none", "sweep", "")
+
+
+def folder_confinement(folder: Path, network: bool = False) -> Confinement:
+    """`confinement()` for a command of *folder* that asks for the *network*: what a person is told before it runs."""
+    found = confinement()
+    if found.kind == "none":
+        return found
+    if Path(os.path.realpath(folder)) == Path("/"):
+        words = "not confined: the working folder is all of the system"
+        return Confinement(found.kind, False, found.network, found.environments, found.killing, words)
+    if not network:
+        return found
+    by = found.words.rpartition("(")[2].rstrip(")")
+    return _confinement(found.kind, found.killing, by, network=False)
+
+
+def _works(kind: Kind) -> bool:
+    """Whether a command can really be held in this way: it is tried."""
+    from coda_cli.engine.tools.child import trial
+
+    return trial(kind)
+
+
+def bubblewrap() -> str:
+    """The path of bubblewrap; "" where it is not installed."""
+    return shutil.which("bwrap", path=os.environ.get("PATH", os.defpath)) or ""
+
+
+def hidden() -> list[str]:
+    """Places with secrets of this user, as real paths: what is there a confined command cannot read."""
+    home = Path.home()
+    places = [home / name for name in _SECRET_PLACES]
+    places += [paths.config_dir(), paths.data_dir(), paths.cache_dir(), paths.config_file()]
+    places.append(Path(f"/run/user/{os.getuid()}"))
+    return sorted({os.path.realpath(place) for place in places if place.exists()})
+
+
+def clean_environment(scratch: str, source: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a command gets of the environment: an allow-list, and of that nothing that is named like a secret."""
+    given = os.environ if source is None else source
+    kept = {
+        name: value
+        for name, value in given.items()
+        if (name in _KEPT or name.startswith("LC_")) and not any(word in name.upper() for word in _SECRET)
+    }
+    kept.setdefault("PATH", os.defpath)
+    own = {"TERM": "dumb", "NO_COLOR": "1", "PAGER": "cat", "GIT_PAGER": "cat", "GIT_TERMINAL_PROMPT": "0"}
+    return {**kept, **own, "TMPDIR": scratch, "GOCACHE": f"{scratch}/go-build"}
+
+
+def bubblewrap_argv(
+    folder: str, scratch: str, cwd: str, network: bool, secrets: list[str], filter_fd: int
+) -> list[str]:
+    """The words before a command that let bubblewrap hold it in."""
+    argv = [bubblewrap(), "--die-with-parent", "--unshare-user-try", "--unshare-pid", "--unshare-ipc"]
+    argv += [] if network else ["--unshare-net"]
+    argv += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/dev/shm"]  # noqa: S108
+    for path in secrets:
+        argv += ["--tmpfs", path] if Path(path).is_dir() else ["--ro-bind", "/dev/null", path]
+    if folder != "/tmp":  # noqa: S108
+        argv += ["--bind", scratch, "/tmp"]  # noqa: S108
+    if folder:
+        argv += ["--bind", folder, folder]
+    return [*argv, "--chdir", cwd, "--cap-drop", "ALL", "--seccomp", str(filter_fd), "--"]
+
+
+def describe(found: Confinement | None = None) -> dict[str, str | bool]:
+    """`confinement()` as plain data, for `coda doctor` and `--json`."""
+    found = found or confinement()
+    return {
+        "kind": found.kind,
+        "files": found.files,
+        "network": found.network,
+        "environments": found.environments,
+        "killing": found.killing,
+        "words": found.words,
+    }
+
+
+__all__ = ["Confinement", "bubblewrap", "clean_environment", "confinement", "describe", "folder_confinement", "hidden"]
