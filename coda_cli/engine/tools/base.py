@@ -11,6 +11,7 @@ from typing import Any
 
 from coda_cli.engine.core.ports import ToolSpec
 from coda_cli.engine.core.tools import Arguments, Effect, ToolOutput, Touches
+from coda_cli.engine.tools.results import output_of
 
 
 class ToolError(Exception):
@@ -47,7 +48,8 @@ class BaseTool(ABC):
     """A tool as a class: set the attributes, write `run`. A typed function under `@tool` is the shorter way.
 
     `parameters` is a JSON Schema of type object. `category` is what `allowed_categories` names. `timeout` (seconds)
-    replaces that of the settings. Override `plan` where what is shown before must be bound to what is done.
+    replaces that of the settings. `repeatable`: the same call may give something new each time, so that calling it
+    again and again is no loop. Override `plan` where what is shown before must be bound to what is done.
     """
 
     name: str = ""
@@ -56,6 +58,7 @@ class BaseTool(ABC):
     touches: Touches = Touches.NOTHING
     category: str = "user"
     timeout: float | None = None
+    repeatable: bool = False
 
     @abstractmethod
     async def run(self, arguments: Arguments, context: ToolContext) -> ToolOutput | str:
@@ -65,10 +68,15 @@ class BaseTool(ABC):
         """What this call will do, bound to the doing. Raises ToolError; touches nothing but to read."""
 
         async def run() -> ToolOutput:
-            given = await self.run(arguments, context)
-            return given if isinstance(given, ToolOutput) else ToolOutput(given)
+            return output_of(await self.run(arguments, context))
 
         return Planned(Effect(summary=self.name), run)
+
+    def check(self, arguments: Arguments) -> None:
+        """Raises ToolError for arguments that do not fit `parameters`."""
+        from coda_cli.engine.tools.arguments import check
+
+        check(self.parameters, arguments)
 
     def spec(self) -> ToolSpec:
         """What the model is told."""

@@ -1,0 +1,17 @@
+"""The tools that Coda brings, one a file, imported when a model is first told of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_HERE: Final = "coda_cli.engine.tools.builtin"
+
+BUILTIN: Final[dict[str, str]] = {
+    "ask_user": f"{_HERE}.ask_user:AskUser",
+    "generate_uuid": f"{_HERE}.generate_uuid:GenerateUuid",
+    "get_date": f"{_HERE}.get_date:GetDate",
+    "get_time": f"{_HERE}.get_time:GetTime",
+    "random_number": f"{_HERE}.random_number:RandomNumber",
+    "timestamp": f"{_HERE}.timestamp:Timestamp",
+}
+"""Name -> "module:attribute", a `BaseTool` or a class of one. A module imports only the standard library."""

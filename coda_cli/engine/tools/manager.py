@@ -1,0 +1,140 @@
+"""ToolManager: the tools that a model may call.
+
+tool_manager = ToolManager()
+tool_manager.register(weather)  # any typed function with a docstring, a `@tool`, or a BaseTool
+await llm_manager.set_tool_manager(tool_manager)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
+from contextlib import aclosing
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from coda_cli.engine.core.config import FunctionCallingConfig
+from coda_cli.engine.core.errors import UsageError
+from coda_cli.engine.core.messages import ToolCallPart, ToolResultPart
+from coda_cli.engine.core.ports import Provider, ToolRound, ToolSpec
+from coda_cli.engine.tools.base import BaseTool
+from coda_cli.engine.tools.builtin import BUILTIN
+from coda_cli.engine.tools.executor import Executor
+from coda_cli.engine.tools.one_call import Conventions, Judge
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What every vendor takes as a name."""
+
+
+class ToolManager:
+    """All tools by name. `builtin=False`: without those that Coda brings.
+
+    `folder` is the working folder of the calls (default: the current one), `permissions` says what runs, asks or is
+    refused.
+    """
+
+    def __init__(
+        self,
+        tools: Iterable[BaseTool | Callable[..., object]] = (),
+        *,
+        builtin: bool = True,
+        folder: Path | None = None,
+        permissions: Judge | None = None,
+    ) -> None:
+        self._tools: dict[str, BaseTool] = {}
+        self._lazy: dict[str, str] = dict(BUILTIN) if builtin else {}
+        self.folder = folder
+        self.permissions: Judge = permissions or Conventions()
+        self._executor = Executor(self.permissions, folder)
+        for tool in tools:
+            self.register(tool)
+
+    def register(self, tool: BaseTool | Callable[..., object]) -> BaseTool:
+        """Add *tool*; a plain function is made one. Raises UsageError for a bad one, and for a name that is taken."""
+        if not isinstance(tool, BaseTool):
+            from coda_cli.engine.tools.function import FunctionTool
+
+            tool = FunctionTool(tool)
+        if not _NAME.fullmatch(tool.name):
+            raise UsageError(
+                f"`{tool.name}` cannot be the name of a tool",
+                hint="use up to 64 letters, digits, `_` and `-`: @tool(name=...)",
+            )
+        if tool.name in self._tools or tool.name in self._lazy:
+            raise UsageError(
+                f"there is a tool `{tool.name}` already", hint="give this one another name, or `unregister` the other"
+            )
+        self._tools[tool.name] = tool
+        return tool
+
+    def unregister(self, name: str) -> None:
+        """Take the tool away. Raises UsageError if there is none."""
+        if self._tools.pop(name, None) is None and self._lazy.pop(name, None) is None:
+            raise self._unknown(name)
+
+    def get(self, name: str) -> BaseTool:
+        """The tool of this name. Raises UsageError if there is none."""
+        tool = self._tools.get(name)
+        if tool is None:
+            if name not in self._lazy:
+                raise self._unknown(name)
+            module, _, attribute = self._lazy[name].partition(":")
+            found = getattr(import_module(module), attribute)
+            tool = self._tools[name] = found if isinstance(found, BaseTool) else found()
+            del self._lazy[name]
+        return tool
+
+    def names(self) -> tuple[str, ...]:
+        """The names of all tools, sorted."""
+        return tuple(sorted({*self._tools, *self._lazy}))
+
+    def specs(self, calling: FunctionCallingConfig, only: Collection[str] | None = None) -> Sequence[ToolSpec]:
+        """What a model is told: the tools of the allowed categories, or those of them that *only* names.
+
+        *only* holds names, categories and patterns with `*`. Sorted by name. Raises UsageError for one that fits none.
+        """
+        return [tool.spec() for tool in self._offered(calling, only).values()]
+
+    def fitted(self, provider: Provider, model: str, specs: Sequence[ToolSpec]) -> Provider | str:
+        """*provider* as it can be asked with *specs*, or why *model* must do without."""
+        if provider.profile(model).tools:
+            return provider
+        return f"{model} cannot call tools"
+
+    async def run(self, calls: Sequence[ToolCallPart], turn: ToolRound) -> AsyncGenerator[ToolResultPart, None]:
+        """Run *calls* under the permissions; one result a call, as each ends. Raises only CancelledError."""
+        offered = self._offered(turn.calling, turn.only)
+        running = self._executor.run(calls, turn, offered, self.names())
+        async with aclosing(running):
+            async for result in running:
+                yield result
+
+    def _offered(self, calling: FunctionCallingConfig, only: Collection[str] | None) -> dict[str, BaseTool]:
+        tools = {name: self.get(name) for name in self.names()}
+        allowed = calling.allowed_categories
+        offered = {name: tool for name, tool in tools.items() if allowed is None or tool.category in allowed}
+        if only is None:
+            return offered
+        chosen: set[str] = set()
+        for wanted in only:
+            fitting = {name for name, tool in tools.items() if _fits(wanted, name, tool)}
+            if not fitting:
+                raise self._unknown(wanted)
+            chosen |= fitting
+        return {name: tool for name, tool in offered.items() if name in chosen}
+
+    def _unknown(self, name: str) -> UsageError:
+        import difflib
+
+        near = difflib.get_close_matches(name, [*self.names(), *{tool.category for tool in self._tools.values()}], n=3)
+        hint = "did you mean " + " or ".join(f"`{one}`" for one in near) + "?" if near else "see `coda tools list`"
+        return UsageError(f"there is no tool `{name}`", hint=hint)
+
+
+def _fits(wanted: str, name: str, tool: BaseTool) -> bool:
+    if "*" in wanted or "?" in wanted:
+        from fnmatch import fnmatchcase
+
+        return fnmatchcase(name, wanted)
+    return wanted in (name, tool.category)
