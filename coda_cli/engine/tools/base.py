@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -70,7 +71,8 @@ class BaseTool(ABC):
         async def run() -> ToolOutput:
             return output_of(await self.run(arguments, context))
 
-        return Planned(Effect(summary=self.name), run)
+        shown = json.dumps(dict(arguments), ensure_ascii=False, indent=2, default=str)
+        return Planned(Effect(summary=self.name, detail=f"{self.name} {shown}", rule=self.name), run)
 
     def check(self, arguments: Arguments) -> None:
         """Raises ToolError for arguments that do not fit `parameters`."""

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequ
 from contextlib import aclosing
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from coda_cli.engine.core.config import FunctionCallingConfig
 from coda_cli.engine.core.errors import UsageError
@@ -20,8 +20,10 @@ from coda_cli.engine.core.messages import ToolCallPart, ToolResultPart
 from coda_cli.engine.core.ports import Provider, ToolRound, ToolSpec
 from coda_cli.engine.tools.base import BaseTool
 from coda_cli.engine.tools.builtin import BUILTIN
-from coda_cli.engine.tools.executor import Executor
-from coda_cli.engine.tools.one_call import Conventions, Judge
+
+if TYPE_CHECKING:
+    from coda_cli.engine.tools.executor import Executor
+    from coda_cli.engine.tools.one_call import Judge
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What every vendor takes as a name."""
@@ -31,7 +33,7 @@ class ToolManager:
     """All tools by name. `builtin=False`: without those that Coda brings.
 
     `folder` is the working folder of the calls (default: the current one), `permissions` says what runs, asks or is
-    refused.
+    refused (default: the person's own rules for that folder).
     """
 
     def __init__(
@@ -45,10 +47,19 @@ class ToolManager:
         self._tools: dict[str, BaseTool] = {}
         self._lazy: dict[str, str] = dict(BUILTIN) if builtin else {}
         self.folder = folder
-        self.permissions: Judge = permissions or Conventions()
-        self._executor = Executor(self.permissions, folder)
+        self._permissions = permissions
+        self._executor: Executor | None = None
         for tool in tools:
             self.register(tool)
+
+    @property
+    def permissions(self) -> Judge:
+        """What says whether a call runs, asks or is refused."""
+        if self._permissions is None:
+            from coda_cli.engine.tools.permissions import Permissions
+
+            self._permissions = Permissions(self.folder or Path.cwd())
+        return self._permissions
 
     def register(self, tool: BaseTool | Callable[..., object]) -> BaseTool:
         """Add *tool*; a plain function is made one. Raises UsageError for a bad one, and for a name that is taken."""
@@ -105,6 +116,10 @@ class ToolManager:
     async def run(self, calls: Sequence[ToolCallPart], turn: ToolRound) -> AsyncGenerator[ToolResultPart, None]:
         """Run *calls* under the permissions; one result a call, as each ends. Raises only CancelledError."""
         offered = self._offered(turn.calling, turn.only)
+        if self._executor is None:  # what runs calls is loaded with the first one
+            from coda_cli.engine.tools.executor import Executor
+
+            self._executor = Executor(self.permissions, self.folder)
         running = self._executor.run(calls, turn, offered, self.names())
         async with aclosing(running):
             async for result in running:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.core.events import ApprovalAnswered, ApprovalRequested, FunctionProgress
@@ -19,7 +19,6 @@ from coda_cli.engine.core.tools import (
     Decision,
     Effect,
     ToolOutput,
-    Touches,
     digest,
 )
 from coda_cli.engine.tools.base import BaseTool, Planned, ToolContext, ToolError
@@ -27,41 +26,17 @@ from coda_cli.engine.tools.progress import Progress
 from coda_cli.engine.tools.results import capped, output_of
 from coda_cli.engine.tools.supervised import Alarm, ToolTimeout, failure, outcome_of, supervised
 
-_SLACK: Final = 0.05
-"""A tool that keeps the time itself may end first: the deadline is late by this share of it, and at most by 2 s."""
+if TYPE_CHECKING:
+    from coda_cli.engine.tools.permissions import Verdict
+
 _NOBODY: Final = "it needs the person's permission, and there is no terminal to ask"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the permissions say to a call; `why` is for the person who is asked, or for the model that is refused."""
-
-    action: Literal["run", "ask", "refuse"]
-    why: str = ""
-
-
 class Judge(Protocol):
-    """The permissions, as calls see them."""
+    """The permissions, as calls see them (see `permissions.Permissions`)."""
 
     def judge(self, tool: BaseTool, effect: Effect, mode: ApprovalMode, conversation_id: str) -> Verdict: ...
-    def remember(self, request: ApprovalRequest, approval: Approval, conversation_id: str) -> None: ...
-
-
-class Conventions:
-    """Permissions without rules: what touches nothing or reads here runs, the rest asks, nothing is remembered."""
-
-    def judge(self, tool: BaseTool, effect: Effect, mode: ApprovalMode, conversation_id: str) -> Verdict:
-        """Run, ask or refuse."""
-        if mode == "all" or (not effect.outside and tool.touches in (Touches.NOTHING, Touches.READS)):
-            return Verdict("run")
-        if mode == "read-only":
-            return Verdict("refuse", "the approval mode is read-only")
-        if mode == "accept-edits" and tool.touches is Touches.WRITES and not effect.outside:
-            return Verdict("run")
-        return Verdict("ask")
-
-    def remember(self, request: ApprovalRequest, approval: Approval, conversation_id: str) -> None:
-        """Nothing is remembered."""
+    def remember(self, request: ApprovalRequest, approval: Approval, conversation_id: str) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +52,7 @@ class Desk:
 async def result_of(call: ToolCallPart, tool: BaseTool, arguments: dict[str, Any], desk: Desk) -> ToolResultPart:
     """Do *call*. Raises only CancelledError, and only when its tool is really stopped."""
     timeout = tool.timeout or desk.turn.calling.timeout
-    alarm = Alarm(timeout + min(timeout * _SLACK, 2.0))
+    alarm = Alarm(timeout)
     progress = Progress(desk.turn.tell, call.id)
     context = ToolContext(
         call_id=call.id,

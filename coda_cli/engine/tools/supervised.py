@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 from coda_cli.engine.tools.base import ToolError
 
 T = TypeVar("T")
-_GRACE: Final = 3.0
+_GRACE: Final = 5.0
 """So many seconds a stopped tool has to clean up behind itself; then it is left alone."""
 _left_alone: Final[set[asyncio.Task[Any]]] = set()
 """Tools that did not stop: kept, so that they are not collected in the middle of what they do."""
