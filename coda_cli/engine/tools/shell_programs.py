@@ -32,8 +32,9 @@ _RUNNERS: Final = _names(
     "perf valgrind flock at batch crontab systemd-run systemctl service tmux screen docker podman nerdctl kubectl "
     "nix nix-shell direnv entr awk gawk mawk nawk original-awk m4 curl wget aria2c ftp lftp mail sendmail "
     "osascript open xdg-open start-stop-daemon bwrap firejail proot fakeroot faketime catchsegv run-parts ld.so "
-    "npx bunx pnpx uvx pipx capsh sg newgrp setarch linux32 linux64 x86_64 i386 sshpass autossh ssh-agent dbus- "
-    "run-session xvfb-run ccache distcc install-info gpg gpg2 openssl sqlite3 psql mysql mongosh redis-cli bc dc "
+    "npx bunx pnpx uvx pipx capsh sg newgrp setarch linux32 linux64 x86_64 i386 sshpass autossh ssh-agent "
+    "dbus-run-session time command xvfb-run ccache distcc install-info gpg gpg2 openssl sqlite3 psql mysql "
+    "mongosh redis-cli bc dc "
     "tclsh wish guile irb ghci erl iex jshell scala r rscript octave julia groovy ipython bpython jupyter "
     "ptpython ansible ansible-playbook terraform vagrant"
 )
@@ -100,8 +101,8 @@ _GIT_COMMANDS: Final = _names(
     "commit count-objects describe diff diff-files diff-index diff-tree fetch for-each-ref format-patch fsck gc "
     "grep init log ls-files ls-tree merge merge-base mv name-rev notes prune pull push range-diff rebase reflog "
     "remote reset restore rev-list rev-parse revert rm shortlog show show-branch show-ref sparse-checkout stash "
-    "status switch symbolic-ref tag update-index var verify-commit verify-tag version whatchanged worktree write- "
-    "tree"
+    "status switch symbolic-ref tag update-index var verify-commit verify-tag version whatchanged worktree "
+    "write-tree"
 )
 
 

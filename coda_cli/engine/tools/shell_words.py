@@ -19,7 +19,7 @@ _PRINTABLE: Final = frozenset(string.printable) - frozenset(string.whitespace) |
 _IN_DOUBLE_QUOTES: Final = _PRINTABLE - frozenset('"\\$`!')
 # Only these may stand behind a backslash in double quotes, where they lose their meaning in every shell.
 _ESCAPED_IN_DOUBLE_QUOTES: Final = frozenset('"\\$`')
-_PROGRAM: Final = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+-]*")
+_PROGRAM: Final = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_./][A-Za-z0-9_./+-]*")
 
 
 def simple_argv(command: str) -> tuple[str, ...] | None:
