@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig
@@ -12,6 +14,9 @@ from coda_cli.engine.manager import LLMManager
 from coda_cli.engine.usage.log import UsageLog
 from coda_cli.settings.schema import ProviderSettings, Settings
 from coda_cli.settings.secrets import Key, find_key
+
+if TYPE_CHECKING:
+    from coda_cli.engine.tools.manager import ToolManager
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +38,15 @@ def wire(
     default: str | None = None,
     log: bool = True,
     conversations: ConversationManager | None = None,
+    tools: bool = True,
     environ: Mapping[str, str] = os.environ,
 ) -> Wired:
     """Make the manager for *settings*.
 
     *only*: look up the keys of these providers and no others (a keyring may ask the person); with *choose* also as
     many as it takes to choose a default provider. *default* wins over the settings' default provider. *log*: write
-    the usage log and the conversations (*conversations* keeps them elsewhere). Raises ConfigError for a broken key
-    file.
+    the usage log and the conversations (*conversations* keeps them elsewhere). *tools*: models may call tools, as far
+    as the settings let them. Raises ConfigError for a broken key file.
     """
     keys: dict[str, Key | None] = {}
     for name in settings.providers if only is None else only:
@@ -70,8 +76,19 @@ def wire(
     if conversations is None:
         conversations = ConversationManager() if log else ConversationManager.in_memory()
     manager = LLMManager(config, store=conversations, usage=usage if log else None)
+    if tools and config.tools_enabled:
+        manager.tools = tool_manager(settings)
     sources = {name: key.source for name, key in keys.items() if key is not None}
     return Wired(manager, settings, usage, sources, conversations)
+
+
+def tool_manager(settings: Settings) -> ToolManager:
+    """The tools of this installation, under the rules of *settings*, for the current folder."""
+    from coda_cli.engine.tools.manager import ToolManager
+    from coda_cli.engine.tools.permissions import Permissions
+
+    folder = Path.cwd()
+    return ToolManager(folder=folder, permissions=Permissions(folder))
 
 
 def _by_choice(settings: Settings) -> Iterator[str]:

@@ -61,7 +61,8 @@ class ChatSession:
 
     `editing` is the question that the next `submit` takes the place of. `queue` waits for the answer under way.
     `shell_notes` are what commands of the person's shell have said since the last question; they go along with the
-    next one. `asked` tells where the answer under way stands. `shown` and `recent` are what `entries` and
+    next one. `tools` are those that the model may call (names, categories; None: all that the settings allow).
+    `asked` tells where the answer under way stands. `shown` and `recent` are what `entries` and
     `refresh_recent` gave last, for completions.
     """
 
@@ -73,8 +74,10 @@ class ChatSession:
         conversation_id: str | None = None,
         system_prompt: str | None = None,
         incognito: bool = False,
+        tools: Sequence[str] | None = None,
     ) -> None:
         self.wired = wired
+        self.tools = tools
         self.spec = spec
         self.conversation_id = conversation_id
         self.incognito = incognito
@@ -156,6 +159,7 @@ class ChatSession:
             system_prompt=system_prompt,
             media=media,
             parent=parent,
+            tools=self.tools,
         )
         return self.generation
 
@@ -172,7 +176,11 @@ class ChatSession:
         chosen = spec or self.spec
         self.asked = Asked(question.message.message_id)
         self.generation = self.manager.retry(
-            self.conversation_id, question.message.message_id, provider=chosen.provider, model=chosen.model
+            self.conversation_id,
+            question.message.message_id,
+            provider=chosen.provider,
+            model=chosen.model,
+            tools=self.tools,
         )
         return self.generation
 
@@ -228,7 +236,7 @@ class ChatSession:
             Contender(
                 spec,
                 self.spec_name(spec),
-                self.manager.retry(conversation_id, question, provider=spec.provider, model=spec.model),
+                self.manager.retry(conversation_id, question, provider=spec.provider, model=spec.model, tools=()),
             )
             for spec in specs
         )

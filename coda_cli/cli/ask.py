@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from coda_cli.cli.options import Attach, Cid, Continue, File, Fork, NoLog, Offline, System
+from coda_cli.cli.options import Approval, Attach, Cid, Continue, File, Fork, Functions, NoLog, Offline, System, Tool
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.settings.model_cache import complete_model
 
@@ -21,6 +21,8 @@ Examples:
   coda ask -f src/ "where is the bug?" -m openai/gpt-6.1-sol -o effort=high
 
   coda ask -a receipt.jpg --schema '{"type":"object","properties":{"total":{"type":"number"}}}' "read it"
+
+  coda ask -T time -T calculator "what time is it, and what is 2+2?"
 
   coda ask -c "and in one sentence?"
 
@@ -63,6 +65,9 @@ def ask(
     param: Annotated[
         list[str] | None, typer.Option("--param", "-p", metavar="KEY=VALUE", help="A variable of the template.")
     ] = None,
+    tool: Tool = None,
+    functions: Functions = None,
+    approval_mode: Approval = None,
     schema: Annotated[
         str | None,
         typer.Option("--schema", metavar="JSON|FILE", help="A JSON Schema that the answer must fit."),
@@ -103,6 +108,9 @@ def ask(
         options=option or [],
         template=template,
         params=param or [],
+        tools=tool or [],
+        functions=functions or [],
+        approval=approval_mode,
         schema=schema,
         extract="first" if extract else "last" if extract_last else None,
         stream=stream,

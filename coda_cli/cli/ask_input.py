@@ -13,13 +13,14 @@ from coda_cli.chat.attachments import printable, read_media, read_stdin, read_te
 from coda_cli.cli.output import say, stdin_is_readable
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.messages import MediaPart
+from coda_cli.engine.core.tools import ApprovalMode
 
 Format = Literal["text", "json", "stream-json"]
 
 # What a request consists of has flags of its own: as an option of the model it would break the request.
 _ASK: Final = "the question is what stands on the command line, in -f or on stdin"
 _CONVERSATION: Final = "go on with a conversation by -c or --cid ID"
-_TOOLS: Final = "leave it out: `coda ask` calls no tools"
+_TOOLS: Final = "name tools with -T, and see `coda tools list`"
 _NO_OPTIONS: Final[Mapping[str, str]] = {
     "model": "choose the model with -m",
     "provider": "choose the provider with -m",
@@ -62,6 +63,9 @@ class Asked:
     options: Sequence[str] = ()
     template: str | None = None
     params: Sequence[str] = ()
+    tools: Sequence[str] = ()
+    functions: Sequence[str] = ()
+    approval: ApprovalMode | None = None
     schema: str | None = None
     extract: Literal["first", "last"] | None = None
     stream: bool = True

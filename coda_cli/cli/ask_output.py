@@ -28,6 +28,10 @@ class Sink(Protocol):
         """The next events."""
         ...
 
+    def pause(self) -> None:
+        """A tool is called: something else is going to stand on the terminal before the next text."""
+        ...
+
     def end(self, response: LLMResponse | None, error: LLMError | None) -> None:
         """The answer is over: whole, or stopped by *error*, or (both None) interrupted."""
         ...
@@ -62,6 +66,9 @@ class PipeSink:
         text = _text(events)
         self._put(text if self._raw else self._sanitizer.feed(text))
 
+    def pause(self) -> None:
+        """Nothing: what was written stays."""
+
     def end(self, response: LLMResponse | None, error: LLMError | None) -> None:
         """Write what was held back, and the last newline if the text has none."""
         self._put(self._sanitizer.flush())
@@ -81,6 +88,7 @@ class TerminalSink:
         from coda_cli.cli.markdown import INTERVAL, MarkdownWriter
 
         self._interval = INTERVAL
+        self._make = MarkdownWriter
         self._writer = MarkdownWriter(sys.stdout)
         self._timer: asyncio.TimerHandle | None = None
         self._failure: OSError | None = None
@@ -105,12 +113,22 @@ class TerminalSink:
         if waiting:  # a slow frame has put the next one off
             self._timer = asyncio.get_running_loop().call_later(self._interval, self._tick)
 
-    def end(self, response: LLMResponse | None, error: LLMError | None) -> None:
-        """Draw the rest for good."""
+    def pause(self) -> None:
+        """Draw what there is for good; what comes next stands below what others write meanwhile."""
+        self._stop()
+        self._writer.finish()
+        self._writer = self._make(sys.stdout)
+
+    def _stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
         if self._failure is not None:
             raise self._failure
+
+    def end(self, response: LLMResponse | None, error: LLMError | None) -> None:
+        """Draw the rest for good."""
+        self._stop()
         if response is not None:
             self._writer.finish()
         else:
@@ -125,6 +143,9 @@ class JsonLinesSink:
         lines = (to_json(event.to_json()) + "\n" for event in events)
         write_out("".join(lines).encode("utf-8", "replace"))
 
+    def pause(self) -> None:
+        """Nothing."""
+
     def end(self, response: LLMResponse | None, error: LLMError | None) -> None:
         """Nothing: the last event has told it."""
 
@@ -133,6 +154,9 @@ class QuietSink:
     """Nothing while it comes: the whole is printed by the caller at the end."""
 
     def take(self, events: Sequence[Event]) -> None:
+        """Nothing."""
+
+    def pause(self) -> None:
         """Nothing."""
 
     def end(self, response: LLMResponse | None, error: LLMError | None) -> None:

@@ -15,11 +15,13 @@ from coda_cli.chat import telling
 from coda_cli.cli.ask_input import Asked, Question, gather
 from coda_cli.cli.ask_output import JsonLinesSink, OutputFile, QuietSink, Sink
 from coda_cli.cli.ask_report import Printer, Result
+from coda_cli.cli.ask_tools import ToolNews, ToolTeller, by_step
 from coda_cli.cli.choice import announce, show_downloads
 from coda_cli.cli.loop import run_async
 from coda_cli.cli.output import EXIT_INTERRUPTED, EXIT_OK, EXIT_PIPE, report, say, style, warn, write_failed
 from coda_cli.cli.resume import resume
 from coda_cli.cli.status_line import StatusLine
+from coda_cli.cli.tool_choice import apply, chosen
 from coda_cli.engine.core.errors import LLMError, LLMTimeoutError, UsageError
 from coda_cli.engine.core.events import (
     ContextCompacted,
@@ -58,6 +60,7 @@ def run(asked: Asked) -> int:
         specs = [parse_spec(spec, settings, cached_models()) for spec in asked_models]
     for spec in specs:
         check_prefix(spec, settings)
+    tools = chosen(asked.tools) if asked.tools else ()
     names = {name for spec in specs if (name := spec.provider or settings.default_provider)}
     wired = bootstrap.wire(
         settings,
@@ -65,9 +68,11 @@ def run(asked: Asked) -> int:
         choose=settings.default_provider is None and any(spec.provider is None for spec in specs),
         log=asked.log,
         conversations=resumed.conversations if resumed is not None else None,
+        tools=tools != (),
     )
+    apply(wired, tools, asked.approval)
     conversation_id = resumed.conversation_id if resumed is not None else None
-    code = run_async(_Asking(asked, question, specs, wired, deadline, file, conversation_id).run())
+    code = run_async(_Asking(asked, question, specs, wired, deadline, file, conversation_id, tools).run())
     if asked.log and wired.log.failed is not None:
         warn(f"the usage log could not be written ({wired.log.failed})")
     return code
@@ -85,6 +90,7 @@ class _Asking:
         deadline: float | None,
         file: OutputFile | None,
         conversation_id: str | None,
+        tools: Sequence[str] | None,
     ) -> None:
         self._asked = asked
         self._conversation_id = conversation_id
@@ -95,6 +101,9 @@ class _Asking:
         self._wired = wired
         self._deadline = deadline
         self._status = StatusLine()
+        self._tools = tools
+        self._teller = ToolTeller(self._status)
+        wired.manager.set_approver(self._teller.approver)
         self._generations: list[Generation] = []
         self._interrupted: int | None = None
         self._timed_out = False
@@ -169,8 +178,8 @@ class _Asking:
         response, error = None, None
         try:
             async for events in generation.batches():
-                self._show_progress(events, thinking)
-                sink.take(events)
+                for step in by_step(events):
+                    self._take(step, sink, thinking)
             response = await generation
         except LLMError as exc:
             error = exc
@@ -191,6 +200,17 @@ class _Asking:
         code = EXIT_OK if error is None else error.exit_code
         return Result(spec, response or generation.response, error, time.monotonic() - started, code)
 
+    def _take(self, step: ToolNews | list[Event], sink: Sink, thinking: _Thinking) -> None:
+        """Events in order: what tools tell stands where it came, with the answer's text before it on the screen."""
+        if isinstance(step, list):
+            self._show_progress(step, thinking)
+            sink.take(step)
+            return
+        thinking.end()
+        sink.pause()
+        self._teller.show(step)
+        sink.take([step])
+
     def _generation(self, spec: ModelSpec) -> Generation:
         manager, question = self._wired.manager, self._question
         if self._conversation_id is not None and self._question_id is not None:
@@ -201,6 +221,7 @@ class _Asking:
                 model=spec.model,
                 schema=question.schema,
                 options=question.options,
+                tools=self._tools,
             )
         return manager.generate_response(
             question.prompt,
@@ -211,6 +232,7 @@ class _Asking:
             media=question.media,
             schema=question.schema,
             options=question.options,
+            tools=self._tools,
         )
 
     def _show_progress(self, events: Sequence[Event], thinking: _Thinking) -> None:

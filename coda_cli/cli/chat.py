@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from coda_cli.cli.options import Attach, Cid, Continue, File, Fork, NoLog, Offline, System
+from coda_cli.cli.options import Approval, Attach, Cid, Continue, File, Fork, Functions, NoLog, Offline, System, Tool
 from coda_cli.settings.model_cache import complete_model
 
 EPILOG: Final = """\
@@ -51,6 +51,9 @@ def chat(
     system: System = None,
     file: File = None,
     attach: Attach = None,
+    tool: Tool = None,
+    functions: Functions = None,
+    approval_mode: Approval = None,
     no_log: NoLog = False,
     plain: Annotated[bool, typer.Option("--plain", help="Line by line, nothing drawn or redrawn.")] = False,
     inline: Annotated[bool, typer.Option("--inline", help="Draw below the prompt of the shell.")] = False,
@@ -74,6 +77,9 @@ def chat(
         system=system,
         files=file or [],
         attachments=attach or [],
+        tools=tool or [],
+        functions=functions or [],
+        approval=approval_mode,
         log=not no_log,
         plain=plain,
         inline=inline,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,9 @@ class Started:
     system: str | None = None
     files: Sequence[str] = ()
     attachments: Sequence[str] = ()
+    tools: Sequence[str] = ()
+    functions: Sequence[str] = ()
+    approval: Literal["ask", "read-only", "accept-edits", "all"] | None = None
     log: bool = True
     plain: bool = False
     inline: bool = False

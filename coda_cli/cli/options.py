@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from coda_cli.engine.core.tools import ApprovalMode
+
 
 def complete_conversation(incomplete: str) -> list[str]:
     """Ids for the shell, from the index alone."""
@@ -33,6 +35,20 @@ File = Annotated[
 Attach = Annotated[
     list[str] | None,
     typer.Option("--attach", "-a", metavar="PATH", help="Attach an image, PDF, wav or mp3 (- is stdin)."),
+]
+Tool = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tool", "-T", metavar="NAME", help="A tool the model may call: a name, a category, name*, all or none."
+    ),
+]
+Functions = Annotated[
+    list[str] | None,
+    typer.Option("--functions", metavar="FILE", help="Let the model call the functions of this Python file."),
+]
+Approval = Annotated[
+    ApprovalMode | None,
+    typer.Option("--approval-mode", help="What tools may do without a question."),
 ]
 NoLog = Annotated[bool, typer.Option("--no-log", "-n", help="Leave no trace on disk.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Make no connection beyond this machine.")]

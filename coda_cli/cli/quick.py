@@ -20,9 +20,10 @@ _SWITCHES: Final = {
 }  # fmt: skip
 _VALUES: Final = {
     "-m": "model", "--model": "model", "--cid": "cid", "-s": "system", "--system": "system", "--theme": "theme",
-    "-f": "files", "--file": "files", "-a": "attachments", "--attach": "attachments",
+    "-f": "files", "--file": "files", "-a": "attachments", "--attach": "attachments", "-T": "tools", "--tool": "tools",
+    "--functions": "functions",
 }  # fmt: skip
-_LISTS: Final = ("files", "attachments")
+_LISTS: Final = ("files", "attachments", "tools", "functions")
 
 
 def chat_at_once(arguments: Sequence[str]) -> int | None:
