@@ -12,6 +12,8 @@ BUILTIN: Final[dict[str, str]] = {
     "get_date": f"{_HERE}.get_date:GetDate",
     "get_time": f"{_HERE}.get_time:GetTime",
     "random_number": f"{_HERE}.random_number:RandomNumber",
+    "read_file": f"{_HERE}.read_file:ReadFile",
     "timestamp": f"{_HERE}.timestamp:Timestamp",
+    "write_file": f"{_HERE}.write_file:WriteFile",
 }
 """Name -> "module:attribute", a `BaseTool` or a class of one. A module imports only the standard library."""
