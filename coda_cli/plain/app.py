@@ -320,7 +320,7 @@ class PlainChat:
             self.note("there is no terminal for an editor")
             return None
         try:
-            return edit(text)
+            return await edit(text)
         except CodaError as error:
             self.fail(error)
             return None

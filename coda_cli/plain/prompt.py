@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.application import in_terminal, run_in_terminal
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import History
@@ -157,7 +157,8 @@ class TerminalSource:
     async def _in_editor(self) -> None:
         buffer = self._prompt.default_buffer
         try:
-            edited = await run_in_terminal(lambda: edit(self.typed()))
+            async with in_terminal():
+                edited = await edit(self.typed())
         except CodaError as error:
             problem = error
         else:

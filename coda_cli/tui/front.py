@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textual.app import SuspendNotSupported
+
 from coda_cli.chat import attach, clipboard, commands, editor, shell
 from coda_cli.chat.file_blocks import split_files, with_files_of
 from coda_cli.chat.front import Feature, FrontKind, Option
@@ -32,6 +34,7 @@ class TuiFront:
         self._shell: asyncio.Task[shell.ShellResult] | None = None
         self._asking = asyncio.Lock()
         self._before_edit = ""
+        self._outside = False  # another program has the terminal
         self._again: Queued | None = None  # a question that was taken out of the queue to be edited: its files stay
 
     @property
@@ -136,15 +139,26 @@ class TuiFront:
         return await self._app.push_screen_wait(AskText(title, initial=initial, secret=secret))
 
     async def edit_text(self, text: str) -> str | None:
-        """In the person's editor, which has the terminal meanwhile."""
+        """In the person's editor, which has the terminal meanwhile. An answer under way goes on coming."""
+        if self._outside:
+            return None  # the key was pressed twice
+        self._outside = True
+        written, problem = None, None
         try:
             with self._app.suspend():
-                return editor.edit(text)
-        except CodaError as error:
-            self.fail(error)
-            return None
+                private.silence(self._app)
+                try:
+                    written = await editor.edit(text)
+                except CodaError as error:  # `suspend` takes the terminal back only where nothing is raised in it
+                    problem = error
+        except SuspendNotSupported:
+            problem = UsageError("an editor needs the whole screen", hint="start without --inline")
         finally:
-            self._app.refresh()
+            self._outside = False
+        if problem is not None:
+            self.fail(problem)
+        self._app.refresh(layout=True)
+        return written
 
     def document(self, title: str, markdown: str) -> None:
         """Something to read and close."""

@@ -41,6 +41,30 @@ def write_raw(app: App[Result], data: str) -> None:
         driver.write(data)
 
 
+class _Nowhere:
+    """In the place of Textual's writer, while another program has the terminal."""
+
+    def write(self, text: str) -> None:
+        """Drop it: the screen is painted anew afterwards."""
+
+    def flush(self) -> None:
+        """Nothing is held."""
+
+    def stop(self) -> None:
+        """Nothing runs."""
+
+
+def silence(app: App[Result]) -> None:
+    """Drop what *app* draws until it is resumed; to be called inside of `App.suspend`.
+
+    Its writer thread has ended then, and the queue before it blocks the event loop when it is full. `resume` makes a
+    new one. Fall-back: nothing, as Textual has it, which holds the answers up while an editor is open.
+    """
+    driver = getattr(app, "_driver", None)
+    if getattr(driver, "_writer_thread", None) is not None:
+        setattr(driver, "_writer_thread", _Nowhere())  # noqa: B010 - no attribute that a type checker knows
+
+
 def leave_after_defect(app: App[Result]) -> None:
     """End *app* after a defect, without Textual's traceback: that prints local variables, keys among them.
 

@@ -63,20 +63,47 @@ def test_without_a_terminal_or_too_long_for_it_a_file_takes_it(term: str) -> Non
 # ---- the editor -----------------------------------------------------------------------------------------------------
 
 
-def test_the_editor_gets_the_prompt_and_gives_it_back(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_editor_gets_the_prompt_and_gives_it_back(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tool(tools, "ed it", 'stat -c %a "$2" > "$1"; printf "%s\\nmore\\n" "$(cat "$2")" > "$2.new"; mv "$2.new" "$2"')
     monkeypatch.setenv("EDITOR", f"'{tools}/ed it' {tools}/mode")
-    assert edit("first ünïcode") == "first ünïcode\nmore"
+    assert await edit("first ünïcode") == "first ünïcode\nmore"
     assert (tools / "mode").read_text().strip() == "600"
     assert [file.name for file in paths.cache_dir().iterdir() if file.name.startswith("prompt-")] == []
 
 
-@pytest.mark.parametrize("command", ["false", "/no/such/editor", "'unclosed"])
-def test_an_editor_that_fails_is_told(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("command", ["false", "/no/such/editor", "'unclosed", "sh -c 'kill -9 $$'"])
+async def test_an_editor_that_fails_is_told(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDITOR", command)
     with pytest.raises(UsageError) as caught:
-        edit("x")
+        await edit("x")
     assert caught.value.hint
+    assert [file.name for file in paths.cache_dir().glob("prompt-*")] == []
+
+
+async def test_the_loop_goes_on_while_the_editor_is_open(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool(tools, "ed", f"until [ -e {tools}/go ]; do sleep 0.01; done; echo done > $1")
+    monkeypatch.setenv("EDITOR", f"{tools}/ed")
+    editing = asyncio.ensure_future(edit("x"))
+    for _ in range(100):
+        await asyncio.sleep(0.001)  # would never come back if the loop were held
+    assert not editing.done()
+    (tools / "go").touch()
+    assert await editing == "done"
+
+
+async def test_a_cancellation_ends_the_editor(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool(tools, "ed", f"trap '' TERM; echo $$ > {tools}/pid; while :; do sleep 0.05; done")
+    monkeypatch.setenv("EDITOR", f"{tools}/ed")
+    before = signal.getsignal(signal.SIGINT)
+    editing = asyncio.ensure_future(edit("x"))
+    await asyncio.to_thread(wait_for, lambda: bool((tools / "pid").exists() and (tools / "pid").read_text()))
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    editing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await editing
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tools / "pid").read_text()), 0)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 # ---- the shell ------------------------------------------------------------------------------------------------------
