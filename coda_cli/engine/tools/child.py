@@ -63,8 +63,8 @@ class Limits:
 class Command:
     """What to run. `argv` is run as it is; a line for the shell is `shell_line(text)`.
 
-    `folder` is where it may write (None: nowhere but its own temporary folder) and, without `cwd`, where it starts;
-    `files` are written into the temporary folder before. `confine` off (or a machine that cannot) leaves it free;
+    `folder` is where it starts and may write (None: in its own temporary folder, and nowhere else); `files` are put
+    into the temporary folder before. `confine` off (or a machine that cannot) leaves it free;
     `environment` None is the clean one. With `leave` what it has put into the background lives on.
     """
 
@@ -73,7 +73,6 @@ class Command:
     timeout: float | None = 120.0
     network: bool = False
     confine: bool = True
-    in_scratch: bool = False
     files: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
@@ -262,7 +261,7 @@ def _order(command: Command, kind: sandbox.Kind, scratch: str, opened: list[int]
     """The supervisor's order. Descriptors that it needs are appended to *opened*."""
     folder = os.path.realpath(command.folder) if command.folder is not None else ""
     inside = "/tmp" if kind in ("namespaces", "bubblewrap") and folder != "/tmp" else scratch  # noqa: S108
-    cwd = inside if command.in_scratch or not folder else folder
+    cwd = folder or inside
     environment = (
         sandbox.clean_environment(inside) if command.environment is None else dict(command.environment)
     ) | dict(command.extra)

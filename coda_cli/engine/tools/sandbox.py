@@ -59,11 +59,10 @@ class Confinement:
 _NONE: Final = "not a sandbox: it can read, change and send whatever you can"
 
 
-def _confinement(kind: Kind, killing: Killing, by: str, network: bool = True) -> Confinement:
+def _confinement(kind: Kind, killing: Killing, by: str) -> Confinement:
     if kind == "none":
         return Confinement("none", False, False, False, killing, _NONE)
-    words = "confined to the folder and off the network" if network else "confined to the folder, not off the network"
-    return Confinement(kind, True, network, True, killing, f"{words} ({by})")
+    return Confinement(kind, True, True, True, killing, f"confined to the folder and off the network ({by})")
 
 
 @functools.cache
@@ -84,18 +83,21 @@ def confinement() -> Confinement:
     return _confinement("none", "sweep", "")
 
 
-def folder_confinement(folder: Path, network: bool = False) -> Confinement:
-    """`confinement()` for a command of *folder* that asks for the *network*: what a person is told before it runs."""
+def folder_confinement(folder: Path | None, network: bool = False) -> Confinement:
+    """`confinement()` for a command of *folder* that asks for the *network*: what a person is told before it runs.
+
+    Without a folder it writes nowhere but into a temporary one of its own.
+    """
     found = confinement()
     if found.kind == "none":
         return found
-    if Path(os.path.realpath(folder)) == Path("/"):
+    if folder is not None and Path(os.path.realpath(folder)) == Path("/"):
         words = "not confined: the working folder is all of the system"
-        return Confinement(found.kind, False, found.network, found.environments, found.killing, words)
-    if not network:
-        return found
+        return Confinement(found.kind, False, found.network and not network, found.environments, found.killing, words)
     by = found.words.rpartition("(")[2].rstrip(")")
-    return _confinement(found.kind, found.killing, by, network=False)
+    where = "confined to the folder" if folder is not None else "confined to a temporary folder"
+    words = f"{where}, not off the network ({by})" if network else f"{where} and off the network ({by})"
+    return Confinement(found.kind, True, not network, found.environments, found.killing, words)
 
 
 def _works(kind: Kind) -> bool:

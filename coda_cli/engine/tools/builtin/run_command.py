@@ -26,8 +26,8 @@ class RunCommand(BaseTool):
 
     name = "run_command"
     description = (
-        "Run a shell command in the working folder and get its output and exit code. It can write only in this folder "
-        "and in $TMPDIR. It gets no input and has a time limit."
+        "Run a shell command in the working folder and get its output and exit code. Write only in this "
+        "folder and in $TMPDIR. It gets no input and has a time limit."
     )
     parameters = _PARAMETERS
     touches = Touches.RUNS
@@ -50,7 +50,7 @@ class RunCommand(BaseTool):
             rule=f"{self.name} {command}" if argv is not None else None,
             argv=argv,
         )
-        limit = _limit(arguments.get("timeout"), context.timeout)
+        limit = seconds_for(arguments.get("timeout"), context.timeout)
 
         async def run() -> ToolOutput:
             return await _run(command, context, limit, network)
@@ -72,7 +72,7 @@ async def _run(command: str, context: ToolContext, limit: float, network: bool) 
     return ToolOutput(result_text(result), is_error=result.code != 0 or bool(result.reason))
 
 
-def _limit(asked: object, allowed: float) -> float:
+def seconds_for(asked: object, allowed: float) -> float:
     """Seconds for the command: a little less than the call has, so that what it printed is told at its end."""
     most = allowed - min(2.0, allowed / 10)
     return min(float(asked), most) if isinstance(asked, int | float) and asked > 0 else most
