@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from textual.binding import Binding, BindingType
+from textual.binding import Binding
 
-from coda_cli.tui.app import CodaApp
-from coda_cli.tui.prompt import Prompt
-from coda_cli.tui.screens.chats import Chats
-from coda_cli.tui.screens.help import command_entries, key_name
-from coda_cli.tui.transcript.view import Transcript
+from coda_cli.tui.key_words import key_name
+from coda_cli.tui.screens.help import action_name, command_entries, does, places
 
 PAGE: Final = Path(__file__).parent / "chat.md"
-GROUPS: Final[tuple[tuple[str, Iterable[BindingType]], ...]] = (
-    ("Anywhere", CodaApp.BINDINGS),
-    ("In the prompt", Prompt.BINDINGS),
-    ("On the messages", Transcript.BINDINGS),
-    ("In the list of chats", Chats.BINDINGS),
-)
+EXAMPLE: Final = PAGE.parent.parent / "coda.toml.example"
 
 
 def main() -> None:
     """Write them."""
     PAGE.write_text(written(PAGE.read_text("utf-8")), "utf-8")
+    EXAMPLE.write_text(named(EXAMPLE.read_text("utf-8")), "utf-8")
 
 
 def written(page: str) -> str:
@@ -42,15 +36,24 @@ def written(page: str) -> str:
     return page
 
 
+def named(example: str) -> str:
+    """*example*, a coda.toml, with the names of the actions as they are now."""
+    lines: list[str] = []
+    for place, bindings in places():
+        names = " ".join(action_name(one) for one in bindings if isinstance(one, Binding))
+        lines += textwrap.wrap(f"{place}: {names}", 119, initial_indent="#   ", subsequent_indent="#     ")
+    table = "\n".join(lines)
+    return re.sub(r"(# The actions, .*\n)(?:#   .*\n)+", lambda found: f"{found[1]}{table}\n", example)
+
+
 def keys() -> Iterator[str]:
     """The keys, a table for each place."""
-    for place, bindings in GROUPS:
+    for place, bindings in places():
         yield from ("", f"| {place} | | Action |", "|---|---|---|")
         for binding in bindings:
             if isinstance(binding, Binding) and binding.description:
                 shown = ", ".join(_code(key_name(key.strip())) for key in binding.key.split(","))
-                action = _code(binding.id.removeprefix("prompt.")) if binding.id else ""
-                yield f"| {shown} | {binding.description} | {action} |"
+                yield f"| {shown} | {does(binding)} | {_code(action_name(binding))} |"
     yield ""
 
 

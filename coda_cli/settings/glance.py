@@ -93,7 +93,11 @@ def _right(name: str, value: object) -> bool:
     if name == "bell_after":
         return type(value) in (int, float) and isinstance(value, int | float) and 0 <= value < 1e9
     if name == "keys":
-        return isinstance(value, dict) and all(
+        if not isinstance(value, dict) or not all(
             isinstance(key, str) and KEY_NAMES.fullmatch(key) is not None for key in value.values()
-        )
+        ):
+            return False
+        from coda_cli.settings.key_names import slips
+
+        return next(slips(value), None) is None
     return isinstance(value, str) and bool(value)

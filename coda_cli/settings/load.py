@@ -23,6 +23,8 @@ from pydantic import ValidationError
 from coda_cli import paths
 from coda_cli.engine.core.errors import ConfigError
 from coda_cli.settings.files import parse_toml, read_text
+from coda_cli.settings.glance import KEY_NAMES, flat_keys
+from coda_cli.settings.key_names import slips
 from coda_cli.settings.problems import (
     KeyPath,
     Origin,
@@ -261,6 +263,7 @@ def _cross_check(layers: _Layers) -> Iterator[Problem]:
     chosen = layers.data.get("default_provider")
     if isinstance(chosen, str) and chosen and chosen not in providers:
         yield _no_provider(layers, ("default_provider",), chosen, providers)
+    yield from _slips_in_keys(layers)
     aliases = layers.data.get("aliases")
     for alias, spec in aliases.items() if isinstance(aliases, dict) else ():
         path = ("aliases", alias)
@@ -275,6 +278,18 @@ def _cross_check(layers: _Layers) -> Iterator[Problem]:
             yield Problem(layers.place(path), dotted(path), f'"{spec}" is not a model spec', hint)
         elif found[1] not in providers:
             yield _no_provider(layers, path, found[1], providers)
+
+
+def _slips_in_keys(layers: _Layers) -> Iterator[Problem]:
+    keys = flat_keys(layers.data.get("keys"))
+    if not isinstance(keys, dict) or not all(
+        isinstance(key, str) and KEY_NAMES.fullmatch(key) for key in keys.values()
+    ):
+        return  # the validator tells
+    for slip in slips(keys):
+        whole, parts = ("keys", slip.action), ("keys", *slip.action.split("."))
+        path = whole if whole in layers.origins else parts
+        yield Problem(layers.place(path), dotted(path), slip.message, slip.hint)
 
 
 def _no_provider(layers: _Layers, path: KeyPath, name: str, providers: Mapping[str, Any]) -> Problem:

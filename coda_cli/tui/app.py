@@ -6,7 +6,7 @@ The session is made after the first paint, in a thread: the screen is there befo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -16,6 +16,8 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from coda_cli.engine.core.errors import CodaError
+from coda_cli.settings.key_names import spelt
+from coda_cli.tui.key_words import key_of
 from coda_cli.tui.prompt import Prompt
 from coda_cli.tui.screens.find_bar import FindBar
 from coda_cli.tui.shell import Shell
@@ -28,7 +30,7 @@ from coda_cli.tui.warm import collect_again, load_commands, warm_up
 if TYPE_CHECKING:
     from coda_cli.chat.session import ChatSession
 
-__all__ = ["CodaApp", "Start", "actions", "run"]
+__all__ = ["CodaApp", "Start", "run"]
 
 TWICE: Final = 1.5
 """Seconds within which a second Ctrl+C quits and a second Esc goes back to edit."""
@@ -58,13 +60,12 @@ class CodaApp(Shell):
         Binding("f2", "command('/model')", "Model", id="model"),
         Binding("ctrl+shift+c,super+c", "copy", "Copy", id="copy"),
         Binding("shift+tab,ctrl+up", "focus_transcript", "Messages", id="messages", priority=True),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="page_up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="page_down"),
         Binding("ctrl+end", "to_end", "Newest", show=False, id="end"),
-        Binding("escape", "escape", "Stop", show=False),
-        Binding("ctrl+c", "interrupt", "Stop, twice quits", show=False, priority=True),
-        Binding("ctrl+d", "leave", "Quit", id="quit"),
-        Binding("ctrl+q", "leave", "Quit", show=False),
+        Binding("escape", "escape", "Stop", show=False, id="stop"),
+        Binding("ctrl+c", "interrupt", "Stop, twice quits", show=False, priority=True, id="interrupt"),
+        Binding("ctrl+d,ctrl+q", "leave", "Quit", id="quit"),
     ]
 
     def __init__(self, make: Callable[[], ChatSession], start: Start, *, mouse: bool = True) -> None:
@@ -72,6 +73,7 @@ class CodaApp(Shell):
         self._make = make
         self.mouse_taken = mouse
         self.failure: CodaError | None = None
+        self.own_keys: Mapping[str, str] = {}
         self._early: list[Prompt.Submitted] = []
         self._wanted: list[str] = []
         self._pressed: dict[str, float] = {}
@@ -132,7 +134,9 @@ class CodaApp(Shell):
 
     def use_keys(self, keys: Mapping[str, str]) -> None:
         """Give actions other keys, by their names in `[keys]`; all others have their own."""
-        self.set_keymap({f"prompt.{name}" if name in PROMPT_ACTIONS else name: to for name, to in keys.items()})
+        self.own_keys = keys
+        self.set_keymap({f"prompt.{name}" if name in PROMPT_ACTIONS else name: spelt(to) for name, to in keys.items()})
+        self.status.show_help_key(key_of("help", keys))
 
     async def _greet(self) -> None:
         """Say which model answers, and how to change it where nobody chose one."""
@@ -204,7 +208,7 @@ class CodaApp(Shell):
     def _at_end(self, message: AtEnd) -> None:
         pill = self.query_one("#pill", Static)
         more = f"{message.fresh} new lines" if message.fresh else "newest"
-        pill.update(Content(f"↓ {more} · Ctrl+End"))
+        pill.update(Content(f"↓ {more} · {key_of('end', self.own_keys)}"))
         pill.set_class(not message.value, "-shown")
 
     @on(events.Click, "#pill")
@@ -367,11 +371,6 @@ class CodaApp(Shell):
             self.work(self._front.ask_and_leave())
         else:
             self.exit(0)
-
-
-def actions() -> Iterable[str]:
-    """The names that `[keys]` in coda.toml may give other keys."""
-    yield from sorted({str(one.id) for one in CodaApp.BINDINGS if isinstance(one, Binding) and one.id} | PROMPT_ACTIONS)
 
 
 async def run(make: Callable[[], ChatSession], start: Start, *, mouse: bool = True, inline: bool = False) -> int:

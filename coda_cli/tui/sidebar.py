@@ -35,13 +35,13 @@ class Sidebar(ScrollView, can_focus=True):
     ALLOW_SELECT = False
     COMPONENT_CLASSES = {"sidebar--line", "sidebar--cursor", "sidebar--open"}  # noqa: RUF012 - Textual's own form
     BINDINGS = [  # noqa: RUF012 - Textual's own form
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("home,g", "move(-1000000)", "First", show=False),
-        Binding("end,G", "move(1000000)", "Last", show=False),
-        Binding("pageup", "move(-10)", "Page up", show=False),
-        Binding("pagedown", "move(10)", "Page down", show=False),
-        Binding("enter", "open", "Open", show=False),
+        Binding("up,k", "move(-1)", "Up", show=False, id="sidebar.up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="sidebar.down"),
+        Binding("home,g", "move(-1000000)", "First", show=False, id="sidebar.first"),
+        Binding("end,G", "move(1000000)", "Last", show=False, id="sidebar.last"),
+        Binding("pageup", "move(-10)", "Page up", show=False, id="sidebar.page_up"),
+        Binding("pagedown", "move(10)", "Page down", show=False, id="sidebar.page_down"),
+        Binding("enter", "open", "Open", show=False, id="sidebar.open"),
     ]
 
     class Chosen(Message):

@@ -47,6 +47,12 @@ class Status(Widget):
         super().__init__(id=id)
         self.state = State()
         self._timer: Timer | None = None
+        self._help_key = "F1"
+
+    def show_help_key(self, key: str) -> None:
+        """The key that opens the help."""
+        self._help_key = key
+        self.refresh()
 
     def tell(self, **changes: object) -> None:
         """Change fields of the state."""
@@ -87,7 +93,7 @@ class Status(Widget):
     def _now(self) -> str:
         state = self.state
         if not state.doing:
-            return "F1 help"
+            return f"{self._help_key} help"
         now = monotonic()
         if state.until is not None:
             return f"{state.doing} in {max(0, round(state.until - now))} s · Esc stops"

@@ -40,7 +40,7 @@ def test_the_settings_of_the_chat_are_read() -> None:
     assert (given.bell, given.bell_after, given.auto_title, given.keys) == ("notify", 0.0, True, {"find": "f3"})
 
 
-@pytest.mark.parametrize("key", ["ctrl+x", "f5", "ctrl+shift+a", "question_mark", "?", "ctrl+f,f3", "alt+enter", "["])
+@pytest.mark.parametrize("key", ["ctrl+x", "f5", "ctrl+shift+a", "question_mark", "?", "ctrl+f,f3", "alt+up", "{"])
 def test_a_key_may_be_any_that_the_screen_knows(key: str) -> None:
     assert check_text(f"[keys]\nfind = '{key}'", Path("coda.toml")).keys == {"find": key}
 

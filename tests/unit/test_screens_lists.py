@@ -20,7 +20,8 @@ from coda_cli.engine.core.ports import ModelInfo
 from coda_cli.settings.load import load_settings
 from coda_cli.settings.model_cache import cached_models, remember_models
 from coda_cli.settings.model_spec import ModelSpec
-from coda_cli.tui.screens.help import Help, HelpEntry, command_entries, key_name, keys_of
+from coda_cli.tui.key_words import key_name
+from coda_cli.tui.screens.help import Help, HelpEntry, command_entries, keys_of
 from coda_cli.tui.screens.models import Models
 from coda_cli.tui.screens.themes_picker import ThemesPicker
 from coda_cli.tui.screens.tree import Tree, lines_of

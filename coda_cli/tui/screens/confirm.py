@@ -32,8 +32,8 @@ class Confirm(Sheet[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "yes", "yes", id="confirm.yes"),
         Binding("n", "close", "no", id="confirm.no", show=False),
-        Binding("left,up", "app.focus_previous", "Other", show=False),
-        Binding("right,down", "app.focus_next", "Other", show=False),
+        Binding("left,up", "app.focus_previous", "Other", show=False, id="confirm.left"),
+        Binding("right,down", "app.focus_next", "Other", show=False, id="confirm.right"),
     ]
     SMALL = True
     AUTO_FOCUS = "#no"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import Binding, BindingType
-from textual.keys import format_key
-from textual.widget import Widget
 
 from coda_cli.chat.commands import commands
+from coda_cli.settings.key_names import spelt
+from coda_cli.tui.key_words import keys_name
 from coda_cli.tui.screens.picker import Grouped, PickerBase
 from coda_cli.tui.screens.runs import Row, Run, lit, one_line
 
@@ -19,28 +19,6 @@ if TYPE_CHECKING:
 
 _KEYS: Final = (24, 33)
 """Columns of the keys and commands: where there are few columns, and where there are enough."""
-_NAMES: Final[Mapping[str, str]] = {
-    "escape": "Esc",
-    "enter": "Enter",
-    "tab": "Tab",
-    "pageup": "PgUp",
-    "pagedown": "PgDn",
-    "home": "Home",
-    "end": "End",
-    "delete": "Del",
-    "space": "Space",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "slash": "/",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
-    "ctrl": "Ctrl",
-    "shift": "Shift",
-    "alt": "Alt",
-    "super": "Super",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +31,7 @@ class HelpEntry(Grouped):
 class Help(PickerBase[None]):
     """Keys and commands by group. Enter on a command closes the help and runs it, where it needs no arguments."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("f1", "close", "Close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f1", "close", "Close", show=False, id="help")]
 
     def __init__(
         self, entries: Sequence[HelpEntry], run: Callable[[str], None] | None = None, *, query: str = ""
@@ -65,18 +43,7 @@ class Help(PickerBase[None]):
     @classmethod
     def of(cls, app: CodaApp) -> Help:
         """The help of the chat as it is set up."""
-        from coda_cli.tui.prompt import Prompt
-        from coda_cli.tui.screens.chats import Chats
-        from coda_cli.tui.transcript.view import Transcript
-
-        keys = app.session.settings.keys
-        sources: list[tuple[str, type[Widget | CodaApp]]] = [
-            ("Anywhere", type(app)),
-            ("In the prompt", Prompt),
-            ("On the messages", Transcript),
-            ("In the list of chats", Chats),
-        ]
-        entries = [entry for group, source in sources for entry in keys_of(group, source.BINDINGS, keys)]
+        entries = [entry for group, bound in places() for entry in keys_of(group, bound, app.own_keys)]
         return cls([*entries, *command_entries()], app.action_command)
 
     def row_of(self, index: int) -> Row:
@@ -102,9 +69,56 @@ def keys_of(group: str, bindings: Iterable[BindingType], own: Mapping[str, str])
     for binding in bindings:
         if not isinstance(binding, Binding) or not binding.description:
             continue
-        name = (binding.id or "").rsplit(".", 1)[-1]
-        shown = ", ".join(key_name(key.strip()) for key in own.get(name, binding.key).split(","))
-        yield HelpEntry(shown, binding.description, binding.description, group)
+        name = action_name(binding)
+        yield HelpEntry(
+            keys_name(spelt(own.get(name, binding.key))), does(binding), f"{binding.description} {name}", group
+        )
+
+
+def does(binding: Binding) -> str:
+    """What it does, as a line of its own."""
+    return binding.description[:1].upper() + binding.description[1:]
+
+
+def action_name(binding: Binding) -> str:
+    """What `[keys]` calls it."""
+    return (binding.id or "").removeprefix("prompt.")
+
+
+def places() -> Iterator[tuple[str, Iterable[BindingType]]]:
+    """Every place where keys mean something of their own, and its bindings."""
+    from coda_cli.tui.app import CodaApp
+    from coda_cli.tui.prompt import Prompt
+    from coda_cli.tui.screens.ask_text import AskText
+    from coda_cli.tui.screens.chats import Chats
+    from coda_cli.tui.screens.compare import Compare
+    from coda_cli.tui.screens.confirm import Confirm
+    from coda_cli.tui.screens.find_bar import FindBar
+    from coda_cli.tui.screens.inspect import Inspect
+    from coda_cli.tui.screens.models import Models
+    from coda_cli.tui.screens.reader import Reader
+    from coda_cli.tui.screens.rows import RowList
+    from coda_cli.tui.screens.sheet import Sheet
+    from coda_cli.tui.screens.text_view import TextView
+    from coda_cli.tui.screens.tree import Tree
+    from coda_cli.tui.sidebar import Sidebar
+    from coda_cli.tui.transcript.view import Transcript
+
+    yield "Anywhere", CodaApp.BINDINGS
+    yield "In the prompt", Prompt.BINDINGS
+    yield "On the messages", Transcript.BINDINGS
+    yield "In the sidebar", Sidebar.__dict__["BINDINGS"]
+    yield "While finding", FindBar.BINDINGS
+    yield "On every screen over the chat", Sheet.__dict__["BINDINGS"]
+    yield "In the list of chats", Chats.__dict__["BINDINGS"]
+    yield "In a list to choose from", PickerBase.__dict__["BINDINGS"]
+    yield "In the list of models", Models.__dict__["BINDINGS"]
+    yield "In a list that has the focus", RowList.__dict__["BINDINGS"]
+    yield "In the tree", Tree.__dict__["BINDINGS"]
+    yield "Comparing answers", Compare.__dict__["BINDINGS"]
+    yield "Inspecting a turn", Inspect.__dict__["BINDINGS"]
+    yield "In a text to read", [*Reader.__dict__["BINDINGS"], *TextView.__dict__["BINDINGS"]]
+    yield "Where something is asked", [*AskText.__dict__["BINDINGS"], *Confirm.__dict__["BINDINGS"]]
 
 
 def command_entries() -> Iterator[HelpEntry]:
@@ -115,12 +129,3 @@ def command_entries() -> Iterator[HelpEntry]:
         needs = bool(command.arguments) and not command.arguments.startswith("[")
         search = f"{command.help} {' '.join(command.aliases)}"
         yield HelpEntry(usage, command.help + also, search, command.group, "" if needs else f"/{command.name}")
-
-
-def key_name(key: str) -> str:
-    """A key as a person reads it: `Ctrl+T`, `Esc`, `R`."""
-    *modifiers, last = key.split("+") if len(key) > 1 else [key]
-    name = _NAMES.get(last) or (last.upper() if len(last) > 1 and last[0] == "f" and last[1:].isdigit() else None)
-    if name is None:
-        name = last.upper() if modifiers and len(last) == 1 else last if len(last) == 1 else format_key(last)
-    return "+".join([*(_NAMES.get(modifier, modifier.title()) for modifier in modifiers), name])

@@ -92,13 +92,13 @@ class Inspect(Sheet[None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(str(place + 1), f"show({place})", "Tab", show=False) for place in range(4)),
+        *(Binding(str(n + 1), f"show({n})", f"Tab {n + 1}", show=False, id=f"inspect.{n + 1}") for n in range(4)),
         Binding("tab,right,l", "step(1)", "next", key_display="tab", id="inspect.next", priority=True),
         Binding("shift+tab,left,h", "step(-1)", "Before", show=False, id="inspect.previous"),
         Binding("slash,ctrl+f", "find", "find", id="inspect.find"),
-        Binding("n", "find_next(1)", "Next hit", show=False),
-        Binding("N", "find_next(-1)", "Hit before", show=False),
-        Binding("q", "close", "Close", show=False),
+        Binding("n", "find_next(1)", "Next hit", show=False, id="inspect.next_hit"),
+        Binding("N", "find_next(-1)", "Hit before", show=False, id="inspect.previous_hit"),
+        Binding("q", "close", "Close", show=False, id="inspect.close"),
     ]
     AUTO_FOCUS = "TextView"
 

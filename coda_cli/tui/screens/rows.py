@@ -51,13 +51,13 @@ class RowList(ScrollView, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home,g", "to_start", "First", show=False),
-        Binding("end,G", "to_end", "Last", show=False),
-        Binding("enter", "take", "Take", show=False),
+        Binding("up,k", "move(-1)", "Up", show=False, id="list.up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="list.down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="list.page_up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="list.page_down"),
+        Binding("home,g", "to_start", "First", show=False, id="list.first"),
+        Binding("end,G", "to_end", "Last", show=False, id="list.last"),
+        Binding("enter", "take", "Take", show=False, id="list.take"),
     ]
 
     class Moved(Message):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from textual import work
+from textual.binding import Binding
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
@@ -18,14 +19,17 @@ from textual.widgets import Static
 from coda_cli import paths
 from coda_cli.engine.core.errors import CodaError
 from coda_cli.settings.edit import set_value, unset_value
+from coda_cli.settings.key_names import ACTIONS
 from coda_cli.settings.load import Loaded, load
-from coda_cli.settings.problems import split_dotted
+from coda_cli.settings.problems import dotted, split_dotted
+from coda_cli.tui.key_words import keys_name
 from coda_cli.tui.screens.ask_text import AskText
 from coda_cli.tui.screens.picker import Grouped, KeyAction, Picker, PickerBase
 from coda_cli.tui.screens.runs import Row, Run, lit, one_line
 
 Kind = Literal["yes or no", "choice", "text", "number", "keys"]
 _NAME: Final = 34
+_NOT_SET: Final = "not set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,7 @@ class SettingsScreen(PickerBase[None]):
 
     def _options(self) -> Iterator[Grouped]:
         for setting in self._settings:
-            yield Grouped(setting.key, self._value(setting), setting.about, setting.group)
+            yield Grouped(setting.key.replace('"', ""), self._value(setting), setting.about, setting.group)
 
     def _value(self, setting: Setting) -> str:
         if self._loaded is None:
@@ -139,7 +143,7 @@ class SettingsScreen(PickerBase[None]):
         for part in split_dotted(setting.key):
             value = value.get(part) if isinstance(value, dict) else None
         if value is None:
-            return "not set"
+            return _NOT_SET
         return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
     def row_of(self, index: int) -> Row:
@@ -149,6 +153,8 @@ class SettingsScreen(PickerBase[None]):
         typed = bool(self.typed.strip())
         left: list[Run] = lit(label, self._matcher.places(label)) if typed else [(label, "")]
         value = one_line(option.detail)
+        if setting.kind == "keys":
+            value = keys_name(ACTIONS[split_dotted(setting.key)[1]] if value == _NOT_SET else value)
         origin = self._loaded.origin(split_dotted(setting.key)) if self._loaded is not None else None
         own = origin is not None and origin.kind != "default"
         left.append((" " * max(2, _NAME - len(label)), ""))
@@ -190,7 +196,7 @@ class SettingsScreen(PickerBase[None]):
             return
         note = setting.about + ("; keys like ctrl+t or f5, commas between several" if setting.kind == "keys" else "")
         text = await self.app.push_screen_wait(
-            AskText(setting.key, initial="" if now == "not set" else now, note=f"{note}. Nothing: the default")
+            AskText(setting.key, initial="" if now == _NOT_SET else now, note=f"{note}. Nothing: the default")
         )
         if text is not None:
             self._write(setting.key, text.strip() or None)
@@ -222,6 +228,12 @@ class SettingsScreen(PickerBase[None]):
 
 def _key_settings() -> list[Setting]:
     """One for each action that can have other keys."""
-    from coda_cli.tui.app import actions
+    from coda_cli.tui.screens.help import action_name, does, places
 
-    return [Setting(f"keys.{name}", f"keys for {name.replace('_', ' ')}", "Keys", "keys") for name in actions()]
+    about = {
+        action_name(binding): f"{does(binding)} · {place.lower()}"
+        for place, bound in places()
+        for binding in bound
+        if isinstance(binding, Binding)
+    }
+    return [Setting(dotted(("keys", name)), about.get(name, ""), "Keys", "keys") for name in ACTIONS]

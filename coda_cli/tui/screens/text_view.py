@@ -52,12 +52,12 @@ class TextView(ScrollView):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll_up", "Up", show=False),
-        Binding("down,j", "scroll_down", "Down", show=False),
-        Binding("pageup,b", "page_up", "Page up", show=False),
-        Binding("pagedown,space", "page_down", "Page down", show=False),
-        Binding("home,g", "scroll_home", "Start", show=False),
-        Binding("end,G", "scroll_end", "End", show=False),
+        Binding("up,k", "scroll_up", "Up", show=False, id="text.up"),
+        Binding("down,j", "scroll_down", "Down", show=False, id="text.down"),
+        Binding("pageup,b", "page_up", "Page up", show=False, id="text.page_up"),
+        Binding("pagedown,space", "page_down", "Page down", show=False, id="text.page_down"),
+        Binding("home,g", "scroll_home", "Start", show=False, id="text.first"),
+        Binding("end,G", "scroll_end", "End", show=False, id="text.last"),
     ]
 
     def __init__(

@@ -56,13 +56,13 @@ class Tree(Sheet[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "take", "switch there", key_display="enter", id="tree.take", priority=True),
         Binding("space", "fold", "fold", id="tree.fold"),
-        Binding("left,h", "fold(True)", "Fold", show=False),
-        Binding("right,l", "fold(False)", "Unfold", show=False),
+        Binding("left,h", "fold(True)", "Fold", show=False, id="tree.fold_one"),
+        Binding("right,l", "fold(False)", "Unfold", show=False, id="tree.unfold_one"),
         Binding("z", "fold_all", "only branches", id="tree.fold_all"),
         Binding("slash,ctrl+f", "find", "find", id="tree.find"),
-        Binding("n", "find_next(1)", "Next hit", show=False),
-        Binding("N", "find_next(-1)", "Hit before", show=False),
-        Binding("q", "close", "Close", show=False),
+        Binding("n", "find_next(1)", "Next hit", show=False, id="tree.next"),
+        Binding("N", "find_next(-1)", "Hit before", show=False, id="tree.previous"),
+        Binding("q", "close", "Close", show=False, id="tree.close"),
     ]
     AUTO_FOCUS = "RowList"
 
