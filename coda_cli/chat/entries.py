@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, Final
 
 from coda_cli.chat.entry import Attached, Entry, EntryKind, ToolCard, numbered
@@ -39,6 +39,7 @@ def entries_of(conversation: Conversation, to: str | None = None) -> list[Entry]
     """
     path = conversation.path(to)
     results = _results(node.message for node in path)
+    joined = {id(part) for found in results.values() for part in found.values()}
     summary = conversation.summary_for(path)
     covered = set(summary.covers) if summary is not None else set()
     out: list[Entry] = []
@@ -47,9 +48,10 @@ def entries_of(conversation: Conversation, to: str | None = None) -> list[Entry]
         if not told and summary is not None and node.message.message_id not in covered:
             out.append(Entry(summary.id, "summary", summary.text, model=summary.model, created=summary.time))
             told = True
-        if node.hidden or _is_only_results(node.message, results):
+        if node.hidden or _is_only_results(node.message, joined):
             continue
-        out.append(_entry(node, conversation.siblings(node.message.message_id), results))
+        known = results.get(node.message.message_id, {})
+        out.append(_entry(node, conversation.siblings(node.message.message_id), known))
     if not told and summary is not None:
         out.append(Entry(summary.id, "summary", summary.text, model=summary.model, created=summary.time))
     return out
@@ -108,21 +110,30 @@ def _entry(node: Node, siblings: Sequence[str], results: dict[str, ToolResultPar
     )
 
 
-def _results(messages: Iterable[LLMMessage]) -> dict[str, ToolResultPart]:
-    return {part.id: part for message in messages for part in message.parts if isinstance(part, ToolResultPart)}
+def _results(messages: Iterable[LLMMessage]) -> dict[str, dict[str, ToolResultPart]]:
+    """For each message that calls, the results of its calls by their ids, which another message may use again."""
+    out: dict[str, dict[str, ToolResultPart]] = {}
+    asked: dict[str, str] = {}
+    for message in messages:
+        for part in message.parts:
+            if isinstance(part, ToolCallPart):
+                asked[part.id] = message.message_id
+            elif isinstance(part, ToolResultPart) and part.id in asked:
+                out.setdefault(asked.pop(part.id), {})[part.id] = part
+    return out
 
 
-def _is_only_results(message: LLMMessage, results: dict[str, ToolResultPart]) -> bool:
+def _is_only_results(message: LLMMessage, joined: Container[int]) -> bool:
     """Whether everything in *message* is shown in the cards of the calls before it."""
-    return bool(message.parts) and all(
-        isinstance(part, ToolResultPart) and part.id in results for part in message.parts
-    )
+    return bool(message.parts) and all(id(part) in joined for part in message.parts)
 
 
 def _card(call: ToolCallPart, result: ToolResultPart | None) -> ToolCard:
     if result is None:
         return ToolCard(call.id, call.name, call.arguments)
-    return ToolCard(call.id, call.name, call.arguments, result.text, result.is_error)
+    return ToolCard(
+        call.id, call.name, call.arguments, result.text, result.is_error, display=result.display, seconds=result.seconds
+    )
 
 
 def _attached(parts: Iterable[Part]) -> Iterable[Attached]:

@@ -13,13 +13,21 @@ _NUMBERED: Final = frozenset({"user", "assistant", "tool", "system"})
 
 @dataclass(frozen=True, slots=True)
 class ToolCard:
-    """A tool call, with its result once there is one. `arguments` is the JSON text that the model wrote."""
+    """A tool call, with its result once there is one. `arguments` is the JSON text that the model wrote.
+
+    `result` is what the model was told, `display` (Markdown, "": the result) what a person is. `seconds`: how long it
+    ran, None where it did not. `doing` is what an unfinished call is at, `output` what it has said so far.
+    """
 
     id: str
     name: str
     arguments: str
     result: str | None = None
     is_error: bool = False
+    display: str = ""
+    seconds: float | None = None
+    doing: str = ""
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)

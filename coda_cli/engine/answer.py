@@ -125,6 +125,8 @@ class Answer:
         response = self._response(error, cancelled)
         if error is None:
             response = await self._process(response)
+        else:
+            error.partial = response.content
         await self._keep_answer(response)
         await self._settle(response.status, error)
         self._tell(response, error)

@@ -31,6 +31,7 @@ class Flow:
         self._numbers = count(1)
         self._question: str | None = None  # the entry that stands for the question until it is kept
         self._closing = False
+        self._told: set[str] = set()
 
     @property
     def _session(self) -> ChatSession:
@@ -83,7 +84,7 @@ class Flow:
             await show_download(self._session, app.status)
         except LLMError:
             pass  # the answer itself tells it
-        view = AnswerView(app.transcript, app.status, app.note)
+        view = AnswerView(app.transcript, app.status, app.note, self._told)
         await view.follow(generation)
         outcome = generation.outcome
         response = outcome.response if outcome is not None else None
@@ -115,6 +116,8 @@ class Flow:
             app.transcript.rename(self._question, question)
             app.pages.adopt(question)
         answer = entries.get(str(metadata.get("message_id")))
+        for step in view.settle_steps(entries):
+            app.pages.adopt(step)
         view.end(answer)
         await app.transcript.idle()  # a long one may still be drawn, under the id of an answer under way
         if answer is not None:

@@ -17,6 +17,7 @@ _WHO: Final = {"user": "You", "assistant": "Assistant", "tool": "Tool", "system"
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86_400
+_WORTH_TELLING: Final = 0.1  # seconds of a call
 _SHOWN: Final = 400
 """Rows of a tool's result that are shown; the rest is counted."""
 
@@ -96,9 +97,9 @@ def card(tool: ToolCard, *, unfolded: bool, running: bool) -> Block:
     """A tool call: one line, and unfolded its arguments and its result."""
     target = f"!fold:{tool.id}"
     if tool.result is None:
-        status: Line = [("…" if running else "not run", ("muted", target))]
+        status: Line = [(tool.doing or ("…" if running else "not run"), ("muted", target))]
     else:
-        status = [("✗ failed", ("tool_bad", target)) if tool.is_error else ("✓", ("tool_ok", target))]
+        status = [_ended(tool, target)]
     head: Line = [
         ("▾ " if unfolded else "▸ ", ("muted", target)),
         (one_line(tool.name), ("tool", target)),
@@ -112,15 +113,25 @@ def card(tool: ToolCard, *, unfolded: bool, running: bool) -> Block:
         code = clean(_pretty(tool.arguments)).split("\n")
         lit = highlight("\n".join(code), "json")
         lines += [row for line in panel(lit, "arguments") for row in panel_rows(line, width)]
-        if tool.result is not None:
-            result = plain_lines(clean(tool.result).strip("\n"), width - 2, ("tool_bad",) if tool.is_error else ())
-            shown = panel(result[:_SHOWN], "error" if tool.is_error else "result")
+        said = tool.output if tool.result is None else tool.display or tool.result
+        if tool.result is not None or said:
+            result = plain_lines(clean(said).strip("\n"), width - 2, ("tool_bad",) if tool.is_error else ())
+            name = "error" if tool.is_error else "result" if tool.result is not None else "so far"
+            shown = panel(result[:_SHOWN], name)
             lines += [row for line in shown for row in panel_rows(line, width)]
             if len(result) > _SHOWN:
                 lines.append([(f"{len(result) - _SHOWN:,} more lines", ("muted",))])
         return lines
 
     return Block(draw, gap=True, height=6)
+
+
+def _ended(tool: ToolCard, target: str) -> tuple[str, tuple[str, ...]]:
+    """How the call ended and how long it took, where that is worth a word."""
+    if tool.is_error:
+        return "✗ not run" if tool.seconds is None and tool.display else "✗ failed", ("tool_bad", target)
+    slow = tool.seconds is not None and tool.seconds >= _WORTH_TELLING
+    return f"✓ {tool.seconds:.1f} s" if slow else "✓", ("tool_ok", target)
 
 
 def _with_status(head: Line, status: Line, width: int) -> Line:
