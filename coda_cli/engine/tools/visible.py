@@ -13,9 +13,12 @@ from functools import lru_cache
 from typing import Final
 
 _PLAIN: Final = re.compile(r"[\x20-\x7e\n\t]*")
-_WORD: Final = re.compile(r"\w+")
+_SPECIAL: Final = re.compile(r"[^\x20-\x7e\n\t]")
+_LATIN: Final = re.compile(r"[A-Za-z]")
+_FOREIGN_WORD: Final = re.compile(r"\b\w*?[^\W\x00-\x7f]\w*")
 # No shape, though their categories are those of letters, marks and symbols.
 _BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_MARKS: Final = ("Mn", "Me")
 _HIDDEN: Final = frozenset(("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"))
 # Typography that stands for ASCII by its definition and looks like nothing else.
 _TYPOGRAPHY: Final = frozenset("\u2026\u00b9\u00b2\u00b3\u2122\u00aa\u00ba")
@@ -40,14 +43,22 @@ _MARKS_IN_A_ROW: Final = 3
 
 
 def visible(text: str) -> str:
-    """*text* with every hidden or misleading character written out; line breaks and tabs stay. Idempotent."""
+    """*text* with every hidden or misleading character written out; line breaks and tabs stay."""
     if _PLAIN.fullmatch(text):
         return text
     doubtful = _doubtful_letters(text)
-    return "".join(
-        _written(char) if i in doubtful or _hidden(text, i) or _in_disguise(text, i) else char
-        for i, char in enumerate(text)
-    )
+    done: list[str] = []
+    last, row, base = 0, 0, " "
+    for match in _SPECIAL.finditer(text):
+        i = match.start()
+        mark = unicodedata.category(text[i]) in _MARKS
+        row = row + 1 if mark and row and i == last else int(mark)
+        base = base if row > 1 else text[i - 1 : i] or " "
+        done.append(text[last:i])
+        shown = not (i in doubtful or _hidden(text[i]) or (mark and _misplaced(text[i], base, row)))
+        done.append(text[i] if shown and not _in_disguise(text, i) else _written(text[i]))
+        last = i + 1
+    return "".join((*done, text[last:]))
 
 
 def visible_line(text: str) -> str:
@@ -64,29 +75,19 @@ def _written(char: str) -> str:
     return f"\\u{{{ord(char):04X}}}"
 
 
-def _hidden(text: str, i: int) -> bool:
-    """Nothing to see at all, or something to see only on what stands before it."""
-    char = text[i]
-    if char in " \n\t":
-        return False
-    category = unicodedata.category(char)
-    if category in _HIDDEN or char in _BLANK:
-        return True
-    return category in ("Mn", "Me") and _misplaced_mark(text, i)
+def _hidden(char: str) -> bool:
+    """Nothing to see at all."""
+    return unicodedata.category(char) in _HIDDEN or char in _BLANK
 
 
-def _misplaced_mark(text: str, i: int) -> bool:
-    """A combining mark or variation selector that changes how something looks that no writing puts it on."""
-    char, code = text[i], ord(text[i])
-    start = i
-    while start > 0 and unicodedata.category(text[start - 1]) in ("Mn", "Me"):
-        start -= 1
-    base = text[start - 1] if start else " "
+def _misplaced(char: str, base: str, row: int) -> bool:
+    """A combining mark or variation selector, the *row*-th on *base*, where no writing puts it."""
+    code = ord(char)
     if char in "\ufe0e\ufe0f":
-        return start != i or unicodedata.category(base) not in ("So", "Sk")
-    if 0xFE00 <= code <= 0xFE0D or 0xE0100 <= code <= 0xE01EF or 0x180B <= code <= 0x180F:
+        return row > 1 or unicodedata.category(base) not in ("So", "Sk")
+    if 0xFE00 <= code <= 0xFE0D or 0xE0100 <= code <= 0xE01EF or 0x180B <= code <= 0x180F or 0x0334 <= code <= 0x0338:
         return True
-    return (base.isascii() and not base.isalpha()) or i - start >= _MARKS_IN_A_ROW or 0x0334 <= code <= 0x0338
+    return (base.isascii() and not base.isalpha()) or row > _MARKS_IN_A_ROW
 
 
 def _in_disguise(text: str, i: int) -> bool:
@@ -97,18 +98,26 @@ def _in_disguise(text: str, i: int) -> bool:
     normal = unicodedata.normalize("NFKC", char)
     if char not in _LOOKS_LIKE_ASCII and not (normal.isascii() and normal.strip()):
         return False
-    around = text[max(0, i - 1) : i] + text[i + 1 : i + 2]
-    at_home = not normal.isalnum() and any(_script(other) in _BESIDE_LATIN - {"LATIN"} for other in around)
+    around = (_next_letter(text, range(i - 1, i - 4, -1)), _next_letter(text, range(i + 1, i + 4)))
+    at_home = not normal.isalnum() and any(_script(other) in _BESIDE_LATIN - {"LATIN"} for other in around if other)
     return not at_home
+
+
+def _next_letter(text: str, places: range) -> str:
+    """What stands beside a sign, further signs of its kind passed over."""
+    for i in places:
+        if not 0 <= i < len(text) or text[i].isascii() or text[i].isalnum():
+            return text[i] if 0 <= i < len(text) else ""
+    return ""
 
 
 def _doubtful_letters(text: str) -> frozenset[int]:
     """Where letters stand that only look like Latin ones."""
-    plain = any(char.isascii() and char.isalpha() for char in text)
+    plain = _LATIN.search(text) is not None
     # Somebody who writes in that script cannot do without its letters that have no twin.
-    at_home = {_script(char) for char in text if char.isalpha() and not char.isascii() and char not in _TWINS}
+    at_home = {_script(char) for char in set(text) if char.isalpha() and not char.isascii() and char not in _TWINS}
     found: set[int] = set()
-    for match in _WORD.finditer(text):
+    for match in _FOREIGN_WORD.finditer(text):
         letters = [i for i in range(*match.span()) if text[i].isalpha()]
         foreign = [i for i in letters if not text[i].isascii() and _foreign(text[i])]
         mixed = len(foreign) < len(letters) and any(text[i].isascii() for i in letters)
