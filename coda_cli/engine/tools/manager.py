@@ -100,6 +100,24 @@ class ToolManager:
         """The names of all tools, sorted."""
         return tuple(sorted({*self._tools, *self._lazy}))
 
+    async def discover(
+        self, files: Sequence[Path] = (), *, folder: Path | None = None, installed: bool = True
+    ) -> list[str]:
+        """Add the person's own tools; returns what is wrong with those left out, one line each, for the person.
+
+        They are those of *files*, of the Python files in *folder* (default: `tools/` in the config folder) and, if
+        *installed*, of packages with entry points `coda.tools`. Raises UsageError if one of *files* cannot be read.
+        """
+        from coda_cli.engine.tools.discover import discovered
+
+        tools, problems = await discovered(files, folder, installed)
+        for tool in tools:
+            try:
+                self.register(tool)
+            except UsageError as error:
+                problems.append(f"{tool.source.shown}: {error.message}")
+        return problems
+
     def specs(self, calling: FunctionCallingConfig, only: Collection[str] | None = None) -> Sequence[ToolSpec]:
         """What a model is told: the tools of the allowed categories, or those of them that *only* names.
 

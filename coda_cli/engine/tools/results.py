@@ -35,7 +35,7 @@ def _dumped(value: object) -> str:
     from pydantic_core import to_jsonable_python
 
     try:
-        plain = to_jsonable_python(value, fallback=repr, inf_nan_mode="strings", bytes_mode="utf8")
+        plain = to_jsonable_python(value, fallback=repr, bytes_mode="utf8")
         return json.dumps(plain, ensure_ascii=False)
     except (ValueError, TypeError, RecursionError):  # a circle, or keys and depths that JSON has no form for
         return repr(value)

@@ -160,7 +160,8 @@ def _model(name: str, taken: Mapping[str, tuple[Any, Any]], told: Mapping[str, s
         described_already = any(isinstance(one, FieldInfo) and one.description for one in metadata)
         about = None if described_already else (said[0] if said else told.get(parameter) or None)
         value = ... if default is inspect.Parameter.empty else default
-        fields[f"p{place}"] = (hint, Field(value, alias=parameter, description=about))
+        told_more: dict[str, Any] = {} if about is None else {"description": about}
+        fields[f"p{place}"] = (hint, Field(value, alias=parameter, **told_more))
     try:
         return create_model(
             "".join(part.capitalize() for part in re.findall(r"\w+", name)) or "Arguments",

@@ -9,14 +9,17 @@ _HERE: Final = "coda_cli.engine.tools.builtin"
 BUILTIN: Final[dict[str, str]] = {
     "ask_user": f"{_HERE}.ask_user:AskUser",
     "calculator": f"{_HERE}.calculator:Calculator",
+    "edit_file": f"{_HERE}.edit_file:EditFile",
     "generate_uuid": f"{_HERE}.generate_uuid:GenerateUuid",
     "get_date": f"{_HERE}.get_date:GetDate",
     "get_time": f"{_HERE}.get_time:GetTime",
+    "list_files": f"{_HERE}.list_files:ListFiles",
     "random_number": f"{_HERE}.random_number:RandomNumber",
     "read_file": f"{_HERE}.read_file:ReadFile",
     "read_output": f"{_HERE}.read_output:ReadOutput",
     "run_command": f"{_HERE}.run_command:RunCommand",
     "run_python": f"{_HERE}.run_python:RunPython",
+    "search_files": f"{_HERE}.search_files:SearchFiles",
     "timestamp": f"{_HERE}.timestamp:Timestamp",
     "write_file": f"{_HERE}.write_file:WriteFile",
 }
