@@ -16,7 +16,7 @@ from typing import Final
 
 from coda_cli.chat.completion import Completion
 from coda_cli.chat.fuzzy import best
-from coda_cli.chat.ignored import IgnoreRules
+from coda_cli.engine.tools.ignored import RULES_BYTES, SKIPPED, IgnoreRules, Rules, left_out
 
 LIMIT: Final = 20_000
 """Files and folders that are looked at."""
@@ -24,10 +24,7 @@ SECONDS: Final = 2.0
 """How long to look for them."""
 _FRESH: Final = 5.0
 _OFFERED: Final = 50
-_SKIPPED: Final = frozenset({"node_modules", "__pycache__", "venv"})
-_RULES_BYTES: Final = 100_000
 _WORD: Final = re.compile(r"(?<![^\s(\[{\"'])@(\"[^\"\n]*|'[^'\n]*|(?![\"'])(?:\\ |\S)*)\Z")
-_Rules = tuple[tuple[str, IgnoreRules], ...]
 
 
 class PathCompleter:
@@ -62,7 +59,7 @@ class PathCompleter:
         ]
         if not name:
             rules = _read_rules(self._folder, "") if not folder else ()
-            names = [one for one in names if one.rstrip("/") not in _SKIPPED and not _left_out(rules, one)]
+            names = [one for one in names if one.rstrip("/") not in SKIPPED and not left_out(rules, one)]
             return sorted(names, key=lambda one: (not one.endswith("/"), one.lower()))
         return best(name, names, lambda one: one[len(folder + slash) :].rstrip("/"), _OFFERED)
 
@@ -84,16 +81,16 @@ def _worth(name: str) -> str:
 def listed(folder: Path, clock: Callable[[], float] = time.monotonic) -> Iterator[str]:
     """Files and folders (with a slash) below *folder*, the nearest first; not the hidden and the ignored ones."""
     ends = clock() + SECONDS
-    waiting: deque[tuple[str, _Rules]] = deque([("", ())])
+    waiting: deque[tuple[str, Rules]] = deque([("", ())])
     seen = 0
     while waiting:
         inside, rules = waiting.popleft()
         rules += _read_rules(folder, inside)
         for entry in _entries(folder / inside):
-            if entry.name.startswith(".") or entry.name in _SKIPPED:
+            if entry.name.startswith(".") or entry.name in SKIPPED:
                 continue
             name = inside + entry.name + "/" * _is_folder(entry)
-            if _left_out(rules, name):
+            if left_out(rules, name):
                 continue
             seen += 1
             yield name
@@ -125,22 +122,13 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _read_rules(folder: Path, inside: str) -> _Rules:
+def _read_rules(folder: Path, inside: str) -> Rules:
     """The rules of the `.gitignore` in *inside*, a folder below *folder*."""
     try:
         with (folder / inside / ".gitignore").open(encoding="utf-8", errors="replace") as file:
-            return ((inside, IgnoreRules(file.read(_RULES_BYTES).splitlines())),)
+            return ((inside, IgnoreRules(file.read(RULES_BYTES).splitlines())),)
     except (OSError, ValueError):
         return ()
-
-
-def _left_out(rules: _Rules, name: str) -> bool:
-    """Whether the nearest `.gitignore` that speaks of *name* leaves it out."""
-    for inside, one in reversed(rules):
-        verdict = one.verdict(name[len(inside) :].rstrip("/"), name.endswith("/"))
-        if verdict is not None:
-            return verdict
-    return False
 
 
 def _completion(name: str, start: int, end: int) -> Completion:

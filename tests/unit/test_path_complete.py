@@ -9,8 +9,8 @@ from hypothesis import given, strategies as st
 from coda_cli.chat import attach
 from coda_cli.chat.completion import Completion
 from coda_cli.chat.fuzzy import best, match
-from coda_cli.chat.ignored import IgnoreRules
 from coda_cli.chat.path_complete import PathCompleter, listed
+from coda_cli.engine.tools.ignored import IgnoreRules, glob
 
 
 def make(folder: Path, *names: str) -> None:
@@ -167,3 +167,30 @@ def test_pieces_and_starts_of_words_come_first() -> None:
     assert best("model", names, str, 9) == ["model", "models", "my-model", "remodel", "m-o-d-e-l"]
     assert best("MODEL", names, str, 1) == ["model"]
     assert best("", names, str, 2) == names[:2]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "matches"),
+    [
+        ("*.py", "a.py", True),
+        ("*.py", "src/deep/a.py", True),
+        ("*.py", "a.pyc", False),
+        ("src/*.py", "src/a.py", True),
+        ("src/*.py", "src/deep/a.py", False),
+        ("src/**/*.py", "src/deep/er/a.py", True),
+        ("**/test_*.py", "tests/unit/test_a.py", True),
+        ("./a.py", "a.py", True),
+        ("*.{c,h}", "x/a.h", True),
+        ("*.{c,h}", "a.o", False),
+        ("{a,b}/{c,d}", "b/c", True),
+        ("!a", "!a", True),
+        ("#a", "#a", True),
+        ("a[0-9].txt", "a7.txt", True),
+    ],
+)
+def test_a_glob_means_what_people_write(pattern: str, name: str, matches: bool) -> None:
+    assert bool(glob(pattern).verdict(name, is_folder=False)) == matches
+
+
+def test_braces_do_not_grow_without_end() -> None:
+    assert glob("{a,b}" * 40).verdict("a", is_folder=False) is None

@@ -1,4 +1,4 @@
-"""What a folder's `.gitignore` leaves out: the rules that people use, not every corner of git's."""
+"""What a folder's `.gitignore` leaves out: the rules that people use, not every corner of git's. Globs are the same."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+RULES_BYTES: Final = 100_000
+"""Of one `.gitignore`."""
+SKIPPED: Final = frozenset({"node_modules", "__pycache__", "venv"})
+"""Folders that nobody looks into, ignored or not."""
 _RULES: Final = 500
 """Of one file: a longer one is no list that somebody wrote."""
 _ANYWHERE: Final = 3
@@ -33,6 +37,37 @@ class IgnoreRules:
             if (is_folder or not rule.folders_only) and rule.pattern.fullmatch(name):
                 return not rule.keeps
         return None
+
+
+Rules = tuple[tuple[str, IgnoreRules], ...]
+"""Folders, "" or with a slash at the end, and their rules, from the top down."""
+
+
+def left_out(rules: Rules, name: str) -> bool:
+    """Whether the nearest `.gitignore` that speaks of *name* (a folder has a slash at the end) leaves it out."""
+    for inside, one in reversed(rules):
+        verdict = one.verdict(name[len(inside) :].rstrip("/"), name.endswith("/"))
+        if verdict is not None:
+            return verdict
+    return False
+
+
+def glob(pattern: str) -> IgnoreRules:
+    """What *pattern* matches, by `verdict`: `*.py` in any folder, `src/**/*.py` from the top, `*.{c,h}` both."""
+    written = _spelled_out(pattern.removeprefix("./"))
+    return IgnoreRules("\\" + one if one.startswith(("!", "#")) else one for one in written)
+
+
+def _spelled_out(pattern: str) -> list[str]:
+    waiting, done = [pattern], list[str]()
+    while waiting and len(done) + len(waiting) < _RULES:
+        one = waiting.pop()
+        braces = re.search(r"\{([^{}]*,[^{}]*)\}", one)
+        if braces is None:
+            done.append(one)
+        else:
+            waiting += [one[: braces.start()] + part + one[braces.end() :] for part in braces[1].split(",")]
+    return done
 
 
 def _rule(line: str) -> _Rule | None:
