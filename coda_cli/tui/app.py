@@ -23,6 +23,7 @@ from coda_cli.tui.screens.find_bar import FindBar
 from coda_cli.tui.shell import Shell
 from coda_cli.tui.sidebar import Sidebar
 from coda_cli.tui.starting import Start, show_download, who_answers
+from coda_cli.tui.status import Status
 from coda_cli.tui.transcript.messages import Acted, AtEnd, LinkPressed, NeedOlder, Selected
 from coda_cli.tui.typed_ahead import LATE
 from coda_cli.tui.warm import collect_again, load_commands, warm_up
@@ -136,7 +137,7 @@ class CodaApp(Shell):
         """Give actions other keys, by their names in `[keys]`; all others have their own."""
         self.own_keys = keys
         self.set_keymap({f"prompt.{name}" if name in PROMPT_ACTIONS else name: spelt(to) for name, to in keys.items()})
-        self.status.show_help_key(key_of("help", keys))
+        self.status.show_keys(key_of("help", keys), key_of("palette", keys))
 
     async def _greet(self) -> None:
         """Say which model answers, and how to change it where nobody chose one."""
@@ -239,6 +240,15 @@ class CodaApp(Shell):
         if self._front is not None:
             self.work(self._front.go_to(message.conversation_id))
             self.prompt.focus()
+
+    @on(Status.Pressed)
+    def _status(self, message: Status.Pressed) -> None:
+        if message.name == "menu":
+            self.action_palette()
+        elif message.name == "stop":
+            self._stop()
+        else:
+            self.action_command(f"/{message.name}")
 
     # ---- find -----------------------------------------------------------------------------------------------------
 

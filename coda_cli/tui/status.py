@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
+from textual.events import Click
+from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
@@ -16,6 +19,9 @@ from coda_cli.engine.rendering.sanitize import sanitize
 _CELLS: Final = 8
 _FULL, _EMPTY = "▰", "▱"
 _NEARLY: Final = 0.8
+_BETWEEN: Final = " · "
+_WIDE: Final = 76
+"""Cells from which on there is room for a second key at rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +49,23 @@ class Status(Widget):
     """
     ALLOW_SELECT = False
 
+    class Pressed(Message):
+        """A part was clicked: "model", "context", "usage", "queue", "menu", "help" or "stop"."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - the name in Textual
         super().__init__(id=id)
         self.state = State()
         self._timer: Timer | None = None
-        self._help_key = "F1"
+        self._help_key, self._menu_key = "F1", "Ctrl+P"
+        self._places: list[tuple[int, int, str]] = []
 
-    def show_help_key(self, key: str) -> None:
-        """The key that opens the help."""
-        self._help_key = key
+    def show_keys(self, help_key: str, menu_key: str) -> None:
+        """The keys that open the help and the list of commands."""
+        self._help_key, self._menu_key = help_key, menu_key
         self.refresh()
 
     def tell(self, **changes: object) -> None:
@@ -85,42 +99,65 @@ class Status(Widget):
     def render(self) -> Content:
         """The line, cut to the width: what is happening now stands to the right and is cut last."""
         width = self.size.width - 2
-        right = self._now()
-        left = self._facts(width - cell_len(right) - 2)
-        gap = max(1, width - cell_len(left) - cell_len(right))
-        return Content(left + " " * gap + right)
+        right = self._now(width)
+        facts = self._facts(width - _length(right) - 2)
+        left = _BETWEEN.join(text for text, _ in facts)
+        gap = max(1, width - cell_len(left) - _length(right))
+        self._places = [*_places(facts, 0), *_places(right, cell_len(left) + gap)]
+        return Content(left + " " * gap + _BETWEEN.join(text for text, _ in right))
 
-    def _now(self) -> str:
+    def _now(self, width: int) -> list[tuple[str, str]]:
         state = self.state
         if not state.doing:
-            return f"{self._help_key} help"
+            shown = [(f"{self._help_key} help", "help")]
+            return [(f"{self._menu_key} menu", "menu"), *shown] if width >= _WIDE else shown
         now = monotonic()
+        stops = ("Esc stops", "stop")
         if state.until is not None:
-            return f"{state.doing} in {max(0, round(state.until - now))} s · Esc stops"
+            return [(f"{state.doing} in {max(0, round(state.until - now))} s", ""), stops]
         seconds = int(now - state.since) if state.since is not None else 0
-        clock = f" {seconds} s" if seconds else ""
-        return f"{state.doing}{clock} · Esc stops"
+        return [(f"{state.doing} {seconds} s" if seconds else state.doing, ""), stops]
 
-    def _facts(self, width: int) -> str:
+    def _facts(self, width: int) -> list[tuple[str, str]]:
         state = self.state
-        parts = [sanitize(state.model).replace("\n", " ") or "no model yet"]
+        parts = [(sanitize(state.model).replace("\n", " ") or "no model yet", "model")]
         if state.tokens or state.window:
-            parts.append(meter(state.tokens, state.window))
+            parts.append((meter(state.tokens, state.window), "context"))
         if state.cost is not None:
             more = "+" if state.unpriced else ""
-            parts.append(f"${state.cost:.4f}{more}" if state.cost else ("free" if not state.unpriced else "unpriced"))
+            said = f"${state.cost:.4f}{more}" if state.cost else ("free" if not state.unpriced else "unpriced")
+            parts.append((said, "usage"))
         elif state.unpriced:
-            parts.append("unpriced")
+            parts.append(("unpriced", "usage"))
         if state.queued:
-            parts.append(f"{state.queued} queued")
+            parts.append((f"{state.queued} queued", "queue"))
         if state.incognito:
-            parts.append("incognito")
+            parts.append(("incognito", ""))
         if state.unsaved:
-            parts.append("NOT SAVED")
-        while len(parts) > 1 and cell_len(" · ".join(parts)) > width:
+            parts.append(("NOT SAVED", ""))
+        while len(parts) > 1 and _length(parts) > width:
             parts.pop(1 if not state.unsaved else -2)
-        text = " · ".join(parts)
-        return text if cell_len(text) <= width else set_cell_size(text, max(0, width))
+        if _length(parts) > width:
+            parts = [(set_cell_size(parts[0][0], max(0, width)), "model")]
+        return parts
+
+    def on_click(self, event: Click) -> None:
+        """What is shown leads to where it can be changed."""
+        at = event.get_content_offset(self)
+        name = next((name for start, end, name in self._places if at is not None and start <= at.x < end), "")
+        if name:
+            self.post_message(self.Pressed(name))
+
+
+def _length(parts: Sequence[tuple[str, str]]) -> int:
+    return cell_len(_BETWEEN.join(text for text, _ in parts))
+
+
+def _places(parts: Sequence[tuple[str, str]], start: int) -> Iterator[tuple[int, int, str]]:
+    """From which cell to which each part stands."""
+    for text, name in parts:
+        yield start, start + cell_len(text), name
+        start += cell_len(text) + len(_BETWEEN)
 
 
 def meter(tokens: int, window: int | None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 from textual import work
@@ -76,7 +77,7 @@ SETTINGS: Final = (
     Setting("bell_after", "seconds that make an answer long", "Look", "number"),
     Setting("auto_title", "the model gives each chat a title", "Chats"),
     Setting("conversation.auto_summarize", "older messages are summarised where they no longer fit", "Chats"),
-    Setting("conversation.summarize_threshold", "tokens from which that happens", "Chats", "number"),
+    Setting("conversation.summarize_threshold", "messages from which that happens", "Chats", "number"),
     Setting("conversation.max_messages", "messages that are sent at most", "Chats", "number"),
     Setting("conversation.max_tokens_per_conversation", "tokens that are sent at most", "Chats", "number"),
 )
@@ -128,13 +129,16 @@ class SettingsScreen(PickerBase[None]):
     def count(self) -> None:
         """The file, in the lower edge."""
         there = "" if self._loaded is None or self._loaded.found else " (made with the first change)"
-        self.subtitle(f"{paths.config_file()}{there}")
+        where = str(paths.config_file()).replace(str(Path.home()), "~", 1)
+        room = self.app.size.width - len(there) - 16
+        self.subtitle((where if len(where) <= room else f"…{where[-max(room, 12) :]}") + there)
 
     # ---- rows -------------------------------------------------------------------------------------------------------
 
     def _options(self) -> Iterator[Grouped]:
         for setting in self._settings:
-            yield Grouped(setting.key.replace('"', ""), self._value(setting), setting.about, setting.group)
+            label = setting.key.replace('"', "").removeprefix("conversation.")
+            yield Grouped(label, self._value(setting), setting.about, setting.group)
 
     def _value(self, setting: Setting) -> str:
         if self._loaded is None:
