@@ -14,7 +14,21 @@ from typing import TYPE_CHECKING, Final
 from coda_cli.engine.rendering.blocks import MAX_NESTING, block_tokens, parser
 from coda_cli.markdown.code import highlight, lexer_for
 from coda_cli.markdown.table import layout
-from coda_cli.markdown.text import HARD, PANEL, Key, Line, clean, fold, line_cells, marked, plain, split_lines, wrap
+from coda_cli.markdown.text import (
+    HARD,
+    PANEL,
+    Key,
+    Line,
+    Run,
+    cells,
+    clean,
+    fold,
+    line_cells,
+    marked,
+    plain,
+    split_lines,
+    wrap,
+)
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -29,6 +43,7 @@ _BARE_URL: Final = re.compile(r"\bhttps?://[!-;=?-~]+")
 _BOXES: Final = {"[ ] ": "☐", "[x] ": "☑", "[X] ": "☑"}
 _MARKED: Final = re.compile(r"[\n\\`*_~\[<&$]")
 """What an inline rule can begin with; text without it is text, and needs no parser: most cells of a table."""
+_SUPERSCRIPT: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SPANS: Final = {"strong": "strong", "em": "em", "s": "strike", "link": "link"}
 
 
@@ -142,6 +157,8 @@ class MarkdownRenderer:
                 return [[(self._bar, ("quote_bar",)), *_under(line, "quote")] for line in body]
             case "table_open":
                 return self._table(inner, width)
+            case "footnotes_open":
+                return self._footnotes(inner, width)
             case "hr":
                 return [[(("─" if self._unicode else "-") * min(width, _RULE_WIDTH), ("rule",))]]
             case "html_block":
@@ -175,28 +192,37 @@ class MarkdownRenderer:
         return [[(f"{token.markup}{' '.join(info)}", ("fence",))], *lines, [(token.markup, ("fence",))]]
 
     def _list(self, token: Token, inner: Sequence[Token], width: int) -> list[Line]:
-        items: list[Sequence[Token]] = []
-        at = 0
-        while at < len(inner):
-            end = _closing(inner, at)
-            items.append(inner[at + 1 : end])
-            at = end + 1
+        items = _children(inner)
         shape = list_shape(token, inner, len(items))
         if self._within is not None and token.level == 0:
             shape, self._within = self._within, None
         number, loose = shape.number, shape.loose
         size = len(str(shape.last)) + 2 if token.type == "ordered_list_open" else 2
         lines: list[Line] = []
-        for place, item in enumerate(items):
+        for place, (_, item) in enumerate(items):
             mark = f"{number + place}{token.markup} ".rjust(size) if size > 2 else self._bullet
             body = self._blocks(item, width - size, tight=not loose) or [[]]
             if self._widget:
                 _tick(body[0])
             if loose and lines:
                 lines.append([])
-            lines.append([(mark, ("marker",)), *body[0]])
-            lines += [[(" " * size, ("indent",)), *line] if line else [] for line in body[1:]]
+            lines += _hung((mark, ("marker",)), size, body)
         return lines
+
+    def _footnotes(self, inner: Sequence[Token], width: int) -> list[Line]:
+        lines: list[Line] = []
+        for token, note in _children(inner):
+            mark = self._footnote(token.info)
+            size = cells(mark) + 1
+            lines += _hung((f"{mark} ", ("marker",)), size, self._blocks(note, width - size) or [[]])
+        return lines
+
+    def _footnote(self, label: str) -> str:
+        """The label of a footnote as it is seen, in the text and before the note."""
+        label = clean(label)
+        if label.isascii() and label.isdigit():
+            return label.translate(_SUPERSCRIPT) if self._unicode else f"[{label}]"
+        return f"[^{label}]"
 
     def _table(self, inner: Sequence[Token], width: int) -> list[Line]:
         rows, aligns = self._cells(inner)
@@ -238,7 +264,9 @@ class MarkdownRenderer:
         runs: Line = []
         styles: list[str] = []
         links: list[tuple[int, str]] = []
-        for child in children:
+        for place, child in enumerate(children):
+            if place and child.type == children[place - 1].type == "footnote_mark":
+                runs.append((" ", key))
             name, _, side = child.type.rpartition("_")
             if side == "open" and name in _SPANS:
                 if name == "link":
@@ -278,6 +306,10 @@ class MarkdownRenderer:
                 if token.content.lower().replace(" ", "").rstrip("/>") == "<br":
                     return [("\n", ())]
                 return [(clean(token.content).replace("\n", " "), (*key, "html"))]
+            case "footnote_mark":
+                # For a widget with its source, as TeX.
+                source = (f"=[^{token.content}]",) if self._widget else ()
+                return [(self._footnote(token.content), (*key, "marker", *source))]
             case "math_inline":
                 return self._math(clean(token.content), (*key, "math"))
             case _:
@@ -349,6 +381,22 @@ def expand(line: Line) -> Line:
         column = line_cells(out)
         out.append(((" " * (column % 8) + text).expandtabs(8)[column % 8 :], key))
     return out
+
+
+def _children(inner: Sequence[Token]) -> list[tuple[Token, Sequence[Token]]]:
+    """The containers that follow one another in *inner*: the token that opens each, and those inside."""
+    found: list[tuple[Token, Sequence[Token]]] = []
+    at = 0
+    while at < len(inner):
+        end = _closing(inner, at)
+        found.append((inner[at], inner[at + 1 : end]))
+        at = end + 1
+    return found
+
+
+def _hung(mark: Run, size: int, body: Sequence[Line]) -> list[Line]:
+    """The lines of *body* with *mark* before the first and as many cells, *size*, before the others."""
+    return [[mark, *body[0]], *([(" " * size, ("indent",)), *line] if line else [] for line in body[1:])]
 
 
 def _closing(tokens: Sequence[Token], at: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from coda_cli.engine.rendering.footnotes import DEFINITION, MARK
 from coda_cli.engine.rendering.sanitize import Sanitizer, sanitize
 
 _HEADING: Final = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
@@ -134,6 +135,8 @@ class Speaker:
             return f"Heading {len(heading[1])}: {inline(heading[2])}"
         if _RULE.match(line):
             return "----"
+        if note := DEFINITION.match(line.lstrip(" ")):
+            return f"Note {note[1]}: {inline(line.lstrip(' ')[note.end() :])}".rstrip()
         return inline(_BULLET.sub(r"\1- ", line, count=1))
 
 
@@ -147,8 +150,12 @@ def inline(text: str) -> str:
 
 
 def _marks(text: str) -> str:
-    text = _LINK.sub(_target, text)
+    text = MARK.sub(_mention, _LINK.sub(_target, text))
     return _STRONG.sub(r"\2", text)
+
+
+def _mention(found: re.Match[str]) -> str:
+    return f"{' ' if found.start() and not found.string[found.start() - 1].isspace() else ''}(note {found[1]})"
 
 
 def _target(found: re.Match[str]) -> str:

@@ -27,6 +27,8 @@ DOCUMENTS: dict[str, str] = {
     "blank": "\n\n  \n\ntext\n\n\n\n# a #\n\n\n\n",
     "headings": "# a\n## b\ntext\n### c\n```\nx\n```\n#### d\n#not\n####### seven",
     "deep": "- a\n  - b\n    - c\n      - d\n\n        text\n\n   odd\n- e\n\n\n\n    f\n",
+    "footnotes": "a[^1] b[^n]\n[^1]: one\nlazy\n[^2]: two\n\n    more\n\n    - list\n\n[^n]:\n    late\n    ===\n\n"
+    "end\n- item\n[^3]: http://x\n> q\n[^4]: y\n\n```\n[^5]: code\n```\n| a |\n|--|\n| [^1] |\n[^6]: six\n[^7]",
     "math": "\\[\na_1 = b_2\n\\]\n$$\nx\n-\ny\n$$\nand $a*b*c$ \\(d_1\\)",
     "wide": "# 漢字の見出し\n\n日本語の文章、とても長い文章です。"
     + "改行なしで続く。" * 12

@@ -36,11 +36,20 @@ def shown(source: str, width: int = 80) -> list[str]:
         (r"\(a_1 * b_2 * c\) and $x_1 *y* z$", [r"\(a_1 * b_2 * c\) and $x_1 *y* z$"]),
         (r"\[ \frac{a}{b} \\ c \] costs $5 to *$6*", [r"\[ \frac{a}{b} \\ c \] costs $5 to $6"]),
         ("\\[\na_1 = b_2\n\\]", ["\\[", "a_1 = b_2", "\\]"]),
+        ("a[^1] `[^1]`[^2][^10]\n\n[^1]: x *y*\n[^2]: z\n", ["a¹ [^1]² ¹⁰", "", "¹ x y", "² z"]),
+        ("[^n]: a\n\n    b\n\n[^12]: c", ["[^n] a", "", "     b", "¹² c"]),
+        ("[^1]: http://x\n- [^1]\n[^2]:", ["¹ http://x", "", "• ¹", "", "² "]),
+        (r"[^a-z] \[^1] [^1](http://x) [^ 1] ![^1]", ["[^a-z] [^1] ^1 (http://x) [^ 1] !¹"]),
         ("", []),
     ],
 )
 def test_each_kind_of_block_has_its_form(source: str, lines: list[str]) -> None:
     assert shown(source) == lines
+
+
+def test_footnotes_are_ascii_where_the_terminal_is_and_wrap_under_themselves() -> None:
+    lines = MarkdownRenderer(unicode=False).render("see[^1]\n\n[^1]: some words of it", 14)
+    assert [plain(line) for line in lines] == ["see[1]", "", "[1] some words", "    of it"]
 
 
 def test_definitions_from_before_are_used() -> None:

@@ -138,7 +138,7 @@ def test_a_hidden_message_is_left_out_and_a_summary_is_shown() -> None:
 
 ELEMENTS = re.compile(
     r"html|head|meta|title|style|body|header|article|h[1-6]|p|b|a|pre|code|span|details|summary|img|hr|br|blockquote|ul"
-    r"|ol|li|table|thead|tbody|tr|th|td|em|strong|s"
+    r"|ol|li|table|thead|tbody|tr|th|td|em|strong|s|sup|section|div"
 )
 CLASSES = re.compile(r"facts|who|branch|user|assistant|tool|system|text|hl|right|center|language-\S+|hl-[a-z0-9]+")
 ATTRIBUTES = {
@@ -266,6 +266,7 @@ ATTACKS = [
     "\x00<scr\x00ipt>alert(1)</script>",
     "\u2028<script>\u2029alert(1)</script>",
     "\ufeff+ADw-script+AD4-",
+    'x[^1]\n\n[^<script>]: <script>alert(1)</script>\n[^"onclick="x]: y',
     "&lt;script&gt;alert(1)&lt;/script&gt;",
     "-->\n<script>",
     "<" * 3000,
@@ -297,6 +298,7 @@ def test_whatever_is_written_only_the_pages_own_elements_come_out(text: str) -> 
 def test_html_is_one_file_that_shows_what_was_said() -> None:
     code = (
         "Look:\n\n```python\ndef f():\n    return '<b>'\n```\n\n**bold** [site](https://e.example/?a=1&b=2)\n\n3. three"
+        "\n\nso[^1]\n\n[^1]: why <b>"
     )
     answer = said(
         "a", code, MessageRole.ASSISTANT, ReasoningPart(text="hm"), ImagePart(data=png(), media_type="image/png")
@@ -309,6 +311,8 @@ def test_html_is_one_file_that_shows_what_was_said() -> None:
     assert 'href="https://e.example/?a=1&amp;b=2"' in page
     assert "line one<br>\nline two" in page
     assert '<ol start="3">' in page
+    assert "so<sup>1</sup>" in page
+    assert "<div><sup>1</sup> why &lt;b&gt;</div>" in page
     assert "prefers-color-scheme: dark" in page
     assert page.count("src=") == page.count('src="data:image/png;base64,') == 1
     assert parsed.seen.count("details") == 1

@@ -50,6 +50,7 @@ def test_no_word_is_lost(parts: list[str]) -> None:
         ("```\nnever closed", "Code:\nnever closed\nEnd of code."),
         ("a | b\n--|--\n1 | 2\n\nend", "Table with the columns a, b.\na: 1; b: 2\nEnd of table.\n\nend"),
         ("a | b is no table", "a | b is no table"),
+        ("so[^1] it is [^2], `[^1]`\n\n[^1]: why\n[^n]:", "so (note 1) it is (note 2), [^1]\n\nNote 1: why\nNote n:"),
         ("1. one\n2. two", "1. one\n2. two"),
     ],
 )

@@ -81,7 +81,7 @@ LINES += "|$a^2$ |\t- t\n|~~~\n|<b>\n"
 
 @settings(max_examples=500 if LONG else 60, deadline=None)
 @given(
-    st.lists(st.sampled_from([*LINES.split("|"), "| a | b |\n", "|--|--|\n"]), max_size=40),
+    st.lists(st.sampled_from([*LINES.split("|"), "| a | b |\n", "|--|--|\n", "[^1]: n\n", "a[^1] "]), max_size=40),
     st.randoms(use_true_random=False),
 )
 def test_any_markdown_in_any_pieces_gives_the_whole(parts: list[str], rng: random.Random) -> None:

@@ -210,6 +210,17 @@ async def test_a_drag_over_whole_blocks_copies_their_markdown_and_over_a_part_th
         assert isinstance(app.posted[-1], Transcript.Selected)
 
 
+async def test_a_copied_footnote_mark_is_its_source() -> None:
+    app = Show([answer("So it is[^12] now.")])
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        assert app.screen_lines()[2] == "So it is¹² now."
+        await pilot.mouse_down(app.transcript, offset=(5, 2))
+        await pilot.hover(app.transcript, offset=(17, 2))
+        await pilot.mouse_up(app.transcript, offset=(17, 2))
+        assert app.transcript.selected_text() == "it is[^12] now."
+
+
 async def test_a_double_click_takes_a_word_and_a_third_the_block() -> None:
     app = Show([answer("Look at src/app.py now.\n\nOther.")])
     async with app.run_test(size=SIZE) as pilot:

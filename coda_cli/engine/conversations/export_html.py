@@ -240,6 +240,14 @@ def _math(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, en
     return f"<code>{escape(tokens[at].content)}</code>"
 
 
+def _mark(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]) -> str:
+    return f"<sup>{escape(tokens[at].content)}</sup>"
+
+
+def _note(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]) -> str:
+    return f"<div><sup>{escape(tokens[at].info)}</sup> "
+
+
 def _raw(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]) -> str:
     return escape(tokens[at].content)  # never made with `html` off: a second lock
 
@@ -252,6 +260,7 @@ _RULES: Final = {
     "link_open": _link_open, "link_close": _link_close, "image": _image, "fence": _fence, "code_block": _fence,
     "th_open": _cell, "td_open": _cell, "softbreak": _softbreak, "hardbreak": _hardbreak, "math_inline": _math,
     "html_block": _raw, "html_inline": _raw, "hr": _rule,
+    "footnote_mark": _mark, "footnote_open": _note,
 }  # fmt: skip
 
 

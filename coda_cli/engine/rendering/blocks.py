@@ -52,11 +52,14 @@ def _math(state: StateInline, silent: bool) -> bool:
 
 @lru_cache(maxsize=1)
 def parser() -> MarkdownIt:
-    """The one Markdown parser of this process: CommonMark with tables, strikethrough and untouched TeX."""
+    """The one Markdown parser of this process: CommonMark with tables, strikethrough, footnotes and untouched TeX."""
     from markdown_it import MarkdownIt
+
+    from coda_cli.engine.rendering import footnotes
 
     made = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).enable(["table", "strikethrough"])
     made.inline.ruler.before("escape", "math", _math)
+    footnotes.use(made)
     return made
 
 
