@@ -10,10 +10,10 @@ from coda_cli.engine.core.config import LLMConfig
 from coda_cli.engine.core.events import Event, FunctionCalls, FunctionResult, ToolsUnavailable
 from coda_cli.engine.core.messages import LLMMessage, MessageRole, Part, ToolCallPart, ToolResultPart
 from coda_cli.engine.core.ports import Approver, Provider, ToolPort, ToolRound, ToolSpec
+from coda_cli.engine.core.tools import INTERRUPTED
 from coda_cli.engine.core.usage import FinishReason
 from coda_cli.engine.turn import Stamp, Turn
 
-INTERRUPTED: Final = "this call was interrupted: it may have been done in part, or not at all"
 _CUT: Final = "the answer was cut at its length limit within this call, so nothing was run; write less at once"
 _FRUITLESS: Final = 3
 """After so many rounds in a row in which nothing ran, the model has to answer with what it has."""

@@ -14,6 +14,7 @@ from coda_cli.chat.entry import Entry
 from coda_cli.engine.core.errors import CodaError, LLMError
 from coda_cli.engine.core.messages import MediaPart, user
 from coda_cli.engine.generation import Generation
+from coda_cli.tui.approver import ScreenApprover
 from coda_cli.tui.event_handler import AnswerView
 from coda_cli.tui.starting import show_download
 
@@ -32,6 +33,7 @@ class Flow:
         self._question: str | None = None  # the entry that stands for the question until it is kept
         self._closing = False
         self._told: set[str] = set()
+        app.session.manager.set_approver(ScreenApprover(app))
 
     @property
     def _session(self) -> ChatSession:

@@ -258,10 +258,15 @@ class Shell(TypedAhead):
     def answer_ended(self, *, seconds: float) -> None:
         """A long answer that nobody watched is told by the bell or by the desktop."""
         self.work(self.show_sidebar())
-        if self._in_view or seconds < self._start.bell_after or self._start.bell == "off":
+        if seconds >= self._start.bell_after:
+            self.tell_unseen("the answer is there")
+
+    def tell_unseen(self, what: str) -> None:
+        """Tell *what* by the bell or by the desktop, if the person looks elsewhere and wants it."""
+        if self._in_view or self._start.bell == "off":
             return
         if self._start.bell == "notify":
-            private.write_raw(self, "\x1b]9;Coda: the answer is there\x07")
+            private.write_raw(self, f"\x1b]9;Coda: {what}\x07")
         else:
             self.bell()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from coda_cli.engine.conversations.history import INTERRUPTED, sendable
+from coda_cli.engine.conversations.history import sendable
 from coda_cli.engine.core.messages import (
     ImagePart,
     LLMMessage,
@@ -18,6 +18,7 @@ from coda_cli.engine.core.messages import (
     assistant,
     user,
 )
+from coda_cli.engine.core.tools import INTERRUPTED
 
 
 def call(number: int) -> ToolCallPart:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from coda_cli.engine.core.messages import LLMMessage, MessageRole, Part, TextPart, ToolCallPart, ToolResultPart
-
-INTERRUPTED = "this call was interrupted and has no result"
+from coda_cli.engine.core.tools import INTERRUPTED
 
 
 def sendable(messages: Sequence[LLMMessage]) -> list[LLMMessage]:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 ApprovalMode = Literal["ask", "read-only", "accept-edits", "all"]
 """What runs without a question beside what only computes and what reads here.
@@ -104,6 +104,9 @@ def digest(call_id: str, name: str, arguments: str) -> str:
     """What an approval is bound to: SHA-256 over the call's id, its name and its arguments as they were written."""
     return hashlib.sha256("\0".join((call_id, name, arguments)).encode("utf-8", "surrogatepass")).hexdigest()
 
+
+INTERRUPTED: Final = "this call was interrupted: it may have been done in part, or not at all"
+"""The result of a call that was stopped, or that a crash left without one."""
 
 Arguments = Mapping[str, Any]
 """The arguments of a call, parsed and checked against the tool's schema."""

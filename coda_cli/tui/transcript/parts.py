@@ -8,6 +8,7 @@ from typing import Final
 
 from coda_cli.chat.entry import Attached, Entry, ToolCard
 from coda_cli.chat.words import price
+from coda_cli.engine.core.tools import INTERRUPTED
 from coda_cli.markdown.code import highlight
 from coda_cli.markdown.render import panel, panel_rows
 from coda_cli.markdown.text import Line, clean, fold, line_cells, wrap
@@ -97,7 +98,7 @@ def card(tool: ToolCard, *, unfolded: bool, running: bool) -> Block:
     """A tool call: one line, and unfolded its arguments and its result."""
     target = f"!fold:{tool.id}"
     if tool.result is None:
-        status: Line = [(tool.doing or ("…" if running else "not run"), ("muted", target))]
+        status: Line = [(tool.doing or ("…" if running else "no result"), ("muted", target))]
     else:
         status = [_ended(tool, target)]
     head: Line = [
@@ -128,6 +129,8 @@ def card(tool: ToolCard, *, unfolded: bool, running: bool) -> Block:
 
 def _ended(tool: ToolCard, target: str) -> tuple[str, tuple[str, ...]]:
     """How the call ended and how long it took, where that is worth a word."""
+    if tool.result == INTERRUPTED:
+        return "■ interrupted", ("warning", target)
     if tool.is_error:
         return "✗ not run" if tool.seconds is None and tool.display else "✗ failed", ("tool_bad", target)
     slow = tool.seconds is not None and tool.seconds >= _WORTH_TELLING
