@@ -9,19 +9,32 @@ from __future__ import annotations
 import asyncio
 import codecs
 import os
+import re
+import secrets
 import signal
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from coda_cli.engine.conversations.outline import fenced
 from coda_cli.engine.core.errors import UsageError
+from coda_cli.engine.tools.processes import descendants, send, send_group, tasks
 
 HEAD: Final = 32 * 1024
 TAIL: Final = 32 * 1024
 """Bytes of the output that are kept from its two ends."""
+_MARK: Final = "CODA_SHELL_COMMAND"
+"""In the environment of everything a command starts, so that what has left its group is found as well."""
+_SWEEPS: Final = 20
+_SEEN: Final = 10
+_WIDEST: Final = 400
+"""Lines of a running command's output that are looked on at, and letters of one."""
 _GRACE: Final = 0.5
 """Seconds that a stopped command has to end by itself, and an ended one's children to close its output."""
+
+_LINE_END: Final = re.compile("\\r\\n?|\\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +63,56 @@ class ShellResult:
         return f"Output of `{' '.join(self.command.split())}` in my shell{end}:\n\n{fenced(self.output or '(nothing)')}"
 
 
-async def run_shell(command: str, show: Callable[[str], None] | None = None) -> ShellResult:
+class Running:
+    """A command as it runs, for a front end that can show its latest lines in place."""
+
+    def __init__(self, command: str) -> None:
+        self._command = " ".join(command.split())
+        self._lines: deque[str] = deque([""], _SEEN + 1)
+        self._above = 0
+        self.changed = True
+
+    def add(self, text: str) -> None:
+        """What has come, raw."""
+        self.changed = True
+        for number, line in enumerate(_LINE_END.split(text)):
+            if number:
+                self._above += len(self._lines) > _SEEN
+                self._lines.append("")
+            if room := _WIDEST - len(self._lines[-1]):
+                self._lines[-1] += line[:room]
+
+    @property
+    def message(self) -> str:
+        """Its latest lines, as Markdown; untrusted."""
+        self.changed = False
+        lines = list(self._lines)
+        above = self._above
+        if lines[-1] == "":
+            lines.pop()
+        elif len(lines) > _SEEN:
+            del lines[0]
+            above += 1
+        head = f"`{self._command.replace('`', chr(39))}` runs; Esc stops it"
+        if above:
+            head += f" ({above:,} lines above)"
+        return f"{head}\n\n{fenced(chr(10).join(lines))}" if lines else head
+
+
+async def run_shell(
+    command: str, show: Callable[[str], None] | None = None, *, watch: Callable[[str], None] | None = None
+) -> ShellResult:
     """Run *command*, handing the head of its output to *show* as it comes, and the tail at the end.
 
-    A cancellation stops it with everything it started and gives what came. Raises UsageError without a command.
+    *watch* is handed all of it as it comes; both get it raw. A cancellation stops the command with everything it
+    started and gives what came. Raises UsageError without a command.
     """
     if not command.strip() or "\0" in command:
         raise UsageError("there is no command behind the !", hint="for example: !git status")
     shell = os.environ.get("SHELL") or "/bin/sh"
     # A pipe of our own: asyncio's would keep us until the last process in the background has closed it.
     reading, writing = os.pipe()
+    mark = secrets.token_hex(16)
     try:
         process = await asyncio.create_subprocess_exec(
             shell,
@@ -69,13 +122,14 @@ async def run_shell(command: str, show: Callable[[str], None] | None = None) -> 
             stdout=writing,
             stderr=writing,
             start_new_session=True,  # a group of its own, to be stopped as a whole
+            env={**os.environ, _MARK: mark},
         )
     except OSError as exc:
         os.close(reading)
         raise UsageError(f"can't start {shell}: {exc.strerror or exc}", hint="check SHELL") from exc
     finally:
         os.close(writing)
-    output = _Output(show)
+    output = _Output(show, watch)
     stopped = False
     try:
         await _finish(process, reading, output)
@@ -84,7 +138,7 @@ async def run_shell(command: str, show: Callable[[str], None] | None = None) -> 
         if task is not None:
             task.uncancel()
         stopped = True
-        await asyncio.shield(_kill(process))
+        await asyncio.shield(_kill(process, mark))
     text, left_out = output.end()
     code = process.returncode if process.returncode is not None else -signal.SIGKILL
     return ShellResult(command, text, code, left_out, stopped)
@@ -111,28 +165,48 @@ async def _read(stream: asyncio.StreamReader, output: _Output) -> None:
         output.add(chunk)
 
 
-async def _kill(process: asyncio.subprocess.Process) -> None:
+async def _kill(process: asyncio.subprocess.Process, mark: str) -> None:
+    """End all that the command has started: gently, and what does not heed that at once. New ones are looked for."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, sign)
-        except (ProcessLookupError, PermissionError):
-            break
+        await asyncio.to_thread(_signal_all, process.pid, mark, sign)
         try:
             await asyncio.wait_for(process.wait(), _GRACE)
         except TimeoutError:
             continue
-    try:
-        os.killpg(process.pid, signal.SIGKILL)  # what ignored the first signal and is not the shell itself
-    except (ProcessLookupError, PermissionError):
-        pass
+    for _ in range(_SWEEPS):
+        if not await asyncio.to_thread(_signal_all, process.pid, mark, signal.SIGKILL):
+            break
     await process.wait()
+
+
+def _signal_all(pid: int, mark: str, sign: int) -> int:
+    """Signal the group of *pid* and what has left it; how many of those there were."""
+    send_group(pid, sign)
+    left = _started(pid, mark)
+    for one in left:
+        send(one, sign)
+    return len(left)
+
+
+def _started(pid: int, mark: str) -> list[int]:
+    """The living processes below *pid* or with *mark* in their environment; only the former without a /proc."""
+    wanted, found = f"{_MARK}={mark}".encode(), set(descendants(pid))
+    for task in tasks():
+        try:
+            if task.state not in "ZX" and wanted in Path("/proc", str(task.pid), "environ").read_bytes().split(b"\0"):
+                found.add(task.pid)
+        except OSError:  # gone, or another user's
+            continue
+    return sorted(found)
 
 
 class _Output:
     """The head and the tail of what comes."""
 
-    def __init__(self, show: Callable[[str], None] | None) -> None:
+    def __init__(self, show: Callable[[str], None] | None, watch: Callable[[str], None] | None) -> None:
         self._show = show
+        self._watch = watch
+        self._watched = codecs.getincrementaldecoder("utf-8")("replace")
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._head = bytearray()
         self._tail = bytearray()
@@ -140,6 +214,8 @@ class _Output:
 
     def add(self, chunk: bytes) -> None:
         """Take in what has come."""
+        if self._watch is not None and (text := self._watched.decode(chunk)):
+            self._watch(text)
         room = HEAD - len(self._head)
         if room > 0:
             first, chunk = chunk[:room], chunk[room:]

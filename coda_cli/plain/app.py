@@ -24,7 +24,7 @@ from coda_cli.chat.shell import run_shell
 from coda_cli.engine.core.errors import CodaError, LLMError
 from coda_cli.engine.core.messages import MediaPart
 from coda_cli.engine.generation import Generation
-from coda_cli.engine.rendering.sanitize import sanitize
+from coda_cli.engine.rendering.sanitize import Sanitizer, sanitize
 from coda_cli.plain.answers import Reader, ended
 from coda_cli.plain.choosing import Chooser
 from coda_cli.plain.lines import one_line, spoken
@@ -272,7 +272,8 @@ class PlainChat:
                 self.note(took(number, entry.tokens, entry.cost, entry.latency))
 
     async def _shell(self, command: str) -> None:
-        task = asyncio.ensure_future(run_shell(command, lambda text: self._out.put(sanitize(text))))
+        clean = Sanitizer()
+        task = asyncio.ensure_future(run_shell(command, lambda text: self._out.put(clean.feed(text))))
         self._stopper = task.cancel
         try:
             with self._source.listening(self._stop):
@@ -282,6 +283,7 @@ class PlainChat:
             return
         finally:
             self._stopper = None
+        self._out.put(clean.flush())
         self._source.keep_typed(send=not result.stopped)
         if result.output and not result.output.endswith("\n"):
             self._out.put("\n")

@@ -6,11 +6,12 @@ import asyncio
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from textual.app import SuspendNotSupported
 
 from coda_cli.chat import attach, clipboard, commands, editor, shell
+from coda_cli.chat.entry import Entry
 from coda_cli.chat.file_blocks import split_files, with_files_of
 from coda_cli.chat.front import Feature, FrontKind, Option
 from coda_cli.chat.session import ChatSession, Queued
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from coda_cli.chat.comparison import Comparison
     from coda_cli.engine.generation import Generation
     from coda_cli.tui.app import CodaApp
+
+_LOOK: Final = 0.1
+"""Seconds between two looks at the output of a command that runs."""
 
 
 class TuiFront:
@@ -94,14 +98,29 @@ class TuiFront:
             raise UsageError("a command of the shell is running", hint="Esc stops it")
         app.transcript.jump_to_end()
         app.status.doing(f"$ {' '.join(command.split())[:40]}")
-        self._shell = asyncio.ensure_future(shell.run_shell(command))
+        running, entry_id = shell.Running(command), app.flow.fresh("shell")
+        self._shell = asyncio.ensure_future(shell.run_shell(command, watch=running.add))
+        looking_on = asyncio.ensure_future(self._look_on(running, entry_id))
         try:
             result = await self._shell
         finally:
             self._shell = None
             app.status.rest()
+            looking_on.cancel()
+            await asyncio.wait([looking_on])
+            app.transcript.discard(entry_id)
         self.session.join_shell(result)
         app.note(f"{result.message}\n\nThis goes along with the next question.")
+
+    async def _look_on(self, running: shell.Running, entry_id: str) -> None:
+        """Show the latest lines of a command that takes a while, so often that an eye can follow."""
+        transcript = self._app.transcript
+        await asyncio.sleep(_LOOK)
+        transcript.add(Entry(entry_id, "note", running.message))
+        while True:
+            await asyncio.sleep(_LOOK)
+            if running.changed:
+                transcript.replace(Entry(entry_id, "note", running.message))
 
     def stop_shell(self) -> bool:
         """Stop the `!command` that is running; whether there was one."""

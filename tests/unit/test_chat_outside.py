@@ -14,7 +14,7 @@ import pytest
 from coda_cli import paths
 from coda_cli.chat import clipboard
 from coda_cli.chat.editor import edit
-from coda_cli.chat.shell import HEAD, TAIL, run_shell
+from coda_cli.chat.shell import HEAD, TAIL, Running, run_shell
 from coda_cli.engine.core.errors import UsageError
 
 
@@ -163,3 +163,35 @@ async def test_what_a_command_leaves_in_the_background_keeps_nobody_waiting() ->
 async def test_nothing_is_no_command(command: str) -> None:
     with pytest.raises(UsageError):
         await run_shell(command)
+
+
+async def test_what_has_left_the_group_of_a_stopped_command_ends_too(tools: Path, tmp_path: Path) -> None:
+    file = tmp_path / "pids"
+    tool(tools, "away", f"trap '' TERM HUP; echo $$ >> {file}; exec sleep 600")
+    task = asyncio.ensure_future(run_shell(f"(setsid {tools}/away &) & setsid {tools}/away & sleep 600"))
+    await asyncio.to_thread(wait_for, lambda: file.exists() and len(set(file.read_text().split())) == 2)
+    task.cancel()
+    assert (await task).stopped
+    for pid in file.read_text().split():
+        assert not lives(pid)
+
+
+async def test_all_of_a_long_output_can_be_watched_as_it_comes() -> None:
+    watched: list[str] = []
+    await run_shell("seq 1 100000", watch=watched.append)
+    assert "".join(watched) == "".join(f"{number}\n" for number in range(1, 100001))
+
+
+def test_of_a_running_command_the_latest_lines_are_seen() -> None:
+    running = Running("make  all")
+    assert running.message == "`make all` runs; Esc stops it"
+    running.add("one\r\ntw")
+    running.add("o\x1b[31m")
+    assert running.changed
+    assert running.message.endswith("\n\n```\none\ntwo\x1b[31m\n```")
+    assert [running.changed] == [False]
+    running.add("\n" + "".join(f"line {number}\n" for number in range(50)))
+    assert "(42 lines above)" in running.message
+    assert running.message.endswith("```\n" + "\n".join(f"line {number}" for number in range(40, 50)) + "\n```")
+    running.add("x" * 10_000_000 + "\r" * 3)
+    assert len(running.message) < 2_000
