@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from hypothesis import given, strategies as st
 
 from coda_cli.engine.core.events import ApprovalAnswered, ApprovalRequested
 from coda_cli.engine.core.tools import Approval, ApprovalRequest, Decision
-from tests.unit.tool_calls import Person, Told, Writing, call, managing, one, results, turn
+from tests.unit.tool_rounds import Person, Told, Writing, call, managing, one, results, turn
 
 
 async def test_what_is_shown_is_what_is_done_and_is_bound_to_the_call() -> None:
@@ -33,6 +36,23 @@ async def test_an_answer_to_another_call_is_a_no() -> None:
     got = await results(managing(writing), calls, turn(approver=Person(swapped)))
     assert writing.wrote == ["harmless"]
     assert "given to another call" in got[calls[1].id].text
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 9)), max_size=6))
+async def test_only_what_was_answered_with_its_own_bytes_is_done(drawn: list[tuple[str, int]]) -> None:
+    """Answers that are swapped between calls, even between calls with the same arguments, do nothing."""
+    writing, digests = Writing(), []
+    calls = [call("writing", json.dumps({"text": f"{text}{place}"})) for place, (text, _) in enumerate(drawn)]
+
+    def swapped(request: ApprovalRequest) -> Approval:
+        digests.append(request.digest)
+        answer = digests[drawn[len(digests) - 1][1] % len(digests)]
+        return Approval(Decision.ONCE, answer)
+
+    await results(managing(writing), calls, turn(approver=Person(swapped)))
+    meant = [place for place, (_, which) in enumerate(drawn) if which % (place + 1) == place]
+    assert writing.wrote == [f"{drawn[place][0]}{place}" for place in meant]
+    assert len(set(digests)) == len(calls)
 
 
 async def test_a_no_takes_its_reason_to_the_model() -> None:

@@ -13,7 +13,7 @@ from coda_cli.engine.core.tools import Approval, Arguments, Decision, Touches
 from coda_cli.engine.tools.base import BaseTool, ToolContext, ToolError
 from coda_cli.engine.tools.function import tool
 from coda_cli.engine.tools.results import MAX_BYTES
-from tests.unit.tool_calls import Person, add, call, managing, one, results, turn
+from tests.unit.tool_rounds import Person, add, call, managing, one, results, turn
 
 # -- what never runs
 

@@ -16,7 +16,7 @@ from coda_cli.engine.core.tools import Approval, ApprovalRequest, Decision, Touc
 from coda_cli.engine.tools.base import ToolContext
 from coda_cli.engine.tools.function import tool
 from coda_cli.engine.tools.manager import ToolManager
-from tests.unit.tool_calls import Person, Told, Writing, add, call, managing, one, results, turn
+from tests.unit.tool_rounds import Person, Told, Writing, add, call, managing, one, results, turn
 
 # -- time
 

@@ -50,7 +50,7 @@ class BaseTool(ABC):
 
     `parameters` is a JSON Schema of type object. `category` is what `allowed_categories` names. `timeout` (seconds)
     replaces that of the settings. `repeatable`: the same call may give something new each time, so that calling it
-    again and again is no loop. Override `plan` where what is shown before must be bound to what is done.
+    again and again is no loop. `origin` is the file that it comes from, "" for none. Override `plan` where what is shown before must be bound to what is done.
     """
 
     name: str = ""
@@ -60,6 +60,7 @@ class BaseTool(ABC):
     category: str = "user"
     timeout: float | None = None
     repeatable: bool = False
+    origin: str = ""
 
     @abstractmethod
     async def run(self, arguments: Arguments, context: ToolContext) -> ToolOutput | str:

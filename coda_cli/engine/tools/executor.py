@@ -32,11 +32,10 @@ class _Job:
 
 
 class Executor:
-    """Runs calls under *permissions* in the working folder *folder*."""
+    """Runs calls under *permissions*."""
 
-    def __init__(self, permissions: Judge, folder: Path | None) -> None:
+    def __init__(self, permissions: Judge) -> None:
         self._permissions = permissions
-        self._folder = folder
         self._asking: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
 
     async def run(
@@ -45,8 +44,10 @@ class Executor:
         turn: ToolRound,
         offered: Mapping[str, BaseTool],
         known: Collection[str],
+        folder: Path,
     ) -> AsyncGenerator[ToolResultPart, None]:
-        """One result a call, as each ends. *offered* are the tools of this turn, *known* the names of all.
+        """One result a call, as each ends. *offered* are the tools of this turn, *known* the names of all, *folder* is
+        the working folder.
 
         Raises only CancelledError, after every tool that ran is stopped and what has ended is given.
         """
@@ -58,7 +59,7 @@ class Executor:
                 yield ready
         if not jobs:
             return
-        desk = Desk(turn, self._permissions, self._folder or Path.cwd(), self._lock())
+        desk = Desk(turn, self._permissions, folder, self._lock())
         ended: asyncio.Queue[ToolResultPart | None] = asyncio.Queue()
         driver = asyncio.create_task(_drive(jobs, desk, ended))
         try:

@@ -50,6 +50,7 @@ class IsolatedTool(BaseTool):
     def __init__(self, source: Source, told: Mapping[str, Any]) -> None:
         """*told* is what `child_tools` says of it. Raises KeyError, ValueError or TypeError for what it never says."""
         self.source = source
+        self.origin = source.where
         self.name = str(told["name"])
         self.description = str(told["description"])
         self.parameters = dict(told["parameters"])
@@ -82,7 +83,7 @@ class IsolatedTool(BaseTool):
             "conversation_id": context.conversation_id,
             "timeout": context.timeout,
         }
-        result = await _in_child(self.source, request, context.folder, context.timeout * 0.95, context)
+        result = await _in_child(self.source, request, context.folder, _limit(context.timeout), context)
         return ToolOutput(str(result["text"]), str(result["display"]), bool(result["is_error"]))
 
 
@@ -129,6 +130,11 @@ def _keep(cache: Path, told: Mapping[str, Any]) -> None:
         pass
 
 
+def _limit(allowed: float) -> float:
+    """Seconds for the child: a little less than the call has, so that its end is told by the one who saw it."""
+    return allowed - min(2.0, allowed / 10)
+
+
 async def _in_child(
     source: Source, request: Mapping[str, Any], folder: Path, timeout: float, context: ToolContext | None
 ) -> dict[str, Any]:
@@ -156,5 +162,10 @@ async def _in_child(
 
 def _argv(exchange: Path) -> list[str]:
     """This Python without the working folder in its path: a `coda_cli` in there is not ours."""
-    code = "import sys; sys.path.append(sys.argv.pop(1)); from coda_cli.engine.tools.child_tools import main; main()"
-    return [sys.executable, "-P", "-c", code, str(Path(__file__).parents[3]), str(exchange)]
+    code = "import sys; sys.path += sys.argv[2:]; from coda_cli.engine.tools.child_tools import main; main()"
+    return [sys.executable, "-P", "-c", code, str(exchange), *import_path()]
+
+
+def import_path() -> list[str]:
+    """Where a child finds Coda, should it not find it by itself (a checkout that is not installed)."""
+    return [str(Path(__file__).parents[3])]

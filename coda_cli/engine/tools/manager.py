@@ -7,6 +7,7 @@ await llm_manager.set_tool_manager(tool_manager)
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
 from contextlib import aclosing
@@ -49,6 +50,10 @@ class ToolManager:
         self.folder = folder
         self._permissions = permissions
         self._executor: Executor | None = None
+        self._later: Sequence[Path] | None = None
+        self._discovery: asyncio.Lock | None = None
+        self.problems: list[str] = []
+        """What `ready` found wrong with the person's own tools, one line each."""
         for tool in tools:
             self.register(tool)
 
@@ -118,10 +123,24 @@ class ToolManager:
                 problems.append(f"{tool.source.shown}: {error.message}")
         return problems
 
+    def discover_later(self, files: Sequence[Path] = ()) -> None:
+        """Have `ready` do what `discover` does with *files*: nothing is read before tools are wanted."""
+        self._later = tuple(files)
+
+    async def ready(self) -> None:
+        """Do what was put off, once. Raises UsageError as `discover` does."""
+        if self._later is None:
+            return
+        self._discovery = self._discovery or asyncio.Lock()
+        async with self._discovery:
+            if self._later is not None:
+                self.problems += await self.discover(self._later)
+                self._later = None
+
     def specs(self, calling: FunctionCallingConfig, only: Collection[str] | None = None) -> Sequence[ToolSpec]:
         """What a model is told: the tools of the allowed categories, or those of them that *only* names.
 
-        *only* holds names, categories and patterns with `*`. Sorted by name. Raises UsageError for one that fits none.
+        *only* holds names, categories, patterns with `*` and whole paths of files with tools. Sorted by name. Raises UsageError for one that fits none.
         """
         return [tool.spec() for tool in self._offered(calling, only).values()]
 
@@ -137,8 +156,8 @@ class ToolManager:
         if self._executor is None:  # what runs calls is loaded with the first one
             from coda_cli.engine.tools.executor import Executor
 
-            self._executor = Executor(self.permissions, self.folder)
-        running = self._executor.run(calls, turn, offered, self.names())
+            self._executor = Executor(self.permissions)
+        running = self._executor.run(calls, turn, offered, self.names(), self.folder or Path.cwd())
         async with aclosing(running):
             async for result in running:
                 yield result
@@ -166,6 +185,8 @@ class ToolManager:
 
 
 def _fits(wanted: str, name: str, tool: BaseTool) -> bool:
+    if tool.origin and wanted == tool.origin:
+        return True
     if "*" in wanted or "?" in wanted:
         from fnmatch import fnmatchcase
 

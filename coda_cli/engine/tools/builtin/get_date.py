@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from coda_cli.engine.core.tools import Arguments
-from coda_cli.engine.tools.base import BaseTool, ToolContext
+from coda_cli.engine.tools.base import BaseTool, ToolContext, ToolError
 from coda_cli.engine.tools.zones import TIMEZONE, zone
 
 
@@ -38,8 +38,8 @@ class GetDate(BaseTool):
         now = datetime.now(zone(arguments.get("timezone", "")))
         try:
             day = (now.replace(tzinfo=None) + timedelta(days=int(arguments.get("days", 0)))).date()
-        except OverflowError:
-            return "there is no such date: years go from 1 to 9999"
+        except OverflowError as error:
+            raise ToolError("there is no such date: years go from 1 to 9999") from error
         return (
             f"{day:%A} {day.day} {day:%B} {day.year} ({day.isoformat()}, week {day.isocalendar().week}, day {day:%-j})"
         )

@@ -49,6 +49,8 @@ def _moment(given: str | float) -> datetime:
             raise ToolError(f"{given} seconds is outside the years 1 to 9999") from None
     try:
         moment = datetime.fromisoformat(given)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise ToolError(f"{given[:60]} is outside the years 1 to 9999") from error
     except ValueError as error:
         raise ToolError(f"{given[:60]!r} is no date; write it as 2026-11-24T14:05:09Z or as Unix seconds") from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
