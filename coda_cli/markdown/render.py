@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _INLINE_LIMIT: Final = 30_000
 _RULE_WIDTH: Final = 72
 _MIN_WIDTH: Final = 8
+_HURRIED: Final = 4000
+"""Characters of code in a list or quote that is drawn again and again, from which on it waits for its colours."""
 # What may be a link that a click opens, and what a terminal is told about: nothing that leads to a file or a script.
 _SAFE_URL: Final = re.compile(r"(?:https?://|mailto:)[!-~]+", re.IGNORECASE)
 _BARE_URL: Final = re.compile(r"\bhttps?://[!-;=?-~]+")
@@ -89,6 +91,7 @@ class MarkdownRenderer:
         self._bullet, self._bar = ("• ", "│ ") if unicode else ("- ", "| ")
         self._references: dict[str, dict[str, object]] = {}
         self._within: ListShape | None = None
+        self._open = False
         self.rendered_chars = 0
 
     def render(
@@ -99,15 +102,17 @@ class MarkdownRenderer:
         folded: bool = False,
         references: Mapping[str, dict[str, object]] | None = None,
         within: ListShape | None = None,
+        growing: bool = False,
     ) -> list[Line]:
         """The lines of *source* at *width* cells, blocks apart by an empty line.
 
         Prose is wrapped. Code and words wider than the screen stay whole, for the terminal to wrap and to copy in one
         piece, unless *folded*: then no line is wider than *width*. *references* are link definitions from before. The
-        first list of *source* is a part of a longer one that is *within* that shape.
+        first list of *source* is a part of a longer one that is *within* that shape. What is still *growing*, and so
+        is drawn often, has long code without colour.
         """
         self.rendered_chars += len(source)
-        self._within = within
+        self._within, self._open = within, growing
         self._references = dict(references or {})
         width = max(width, _MIN_WIDTH)
         tokens = block_tokens(source, self._references)
@@ -183,7 +188,8 @@ class MarkdownRenderer:
         code = clean(token.content)
         code = code.removesuffix("\n")
         info = clean(token.info).split()
-        lines = highlight(code, info[0].lower() if info and self._colour else "", missed=self.missed)
+        lit = info and self._colour and not (self._open and len(code) > _HURRIED)
+        lines = highlight(code, info[0].lower() if lit else "", missed=self.missed)
         if self._widget and token.level == 0:
             return panel(lines, " ".join(info))
         if token.type == "code_block":

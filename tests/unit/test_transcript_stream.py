@@ -162,3 +162,16 @@ def test_a_long_list_or_table_that_comes_at_once_is_taken_in_parts_and_more_of_i
         stream.draw()
         drawn(stream.tail[-1:], 60)
     assert renderer.rendered_chars - before < 50 * 1000
+
+
+def test_long_code_in_a_list_is_lexed_when_the_list_is_complete_and_not_with_every_frame() -> None:
+    code = "".join(f"    x{n} = 'text {n}'\n" for n in range(300))
+    text = f"1. Do this:\n\n   ```python\n{code}   ```\n"
+    stream = MarkdownStream(MarkdownRenderer(widget=True), lambda: 60)
+    stream.feed(text)
+    stream.draw()
+    assert not any("syntax" in str(row) for row in drawn(stream.tail, 60))
+    blocks = stream.final(text)
+    assert blocks is not None
+    assert drawn(blocks, 60) == whole(text, 60)
+    assert any("syntax" in str(row) for row in drawn(blocks, 60))

@@ -22,6 +22,9 @@ CHUNK: Final = 8192
 # A paragraph, quote or piece of HTML longer than this is shown as plain text, in such pieces: to parse, wrap or draw
 # it whole would hold up the keys.
 HUGE: Final = 32_768
+# One item of a list that is longer than this is plain text as long as it grows: all of it is drawn in every frame, and
+# one with items of its own takes 2 ms for 1,000 characters.
+OPEN_ITEM: Final = 16_384
 # A stored text longer than this is no Markdown at all: to split it into blocks would hold them up too.
 _COLOSSAL: Final = 400_000
 _IN_PARTS: Final = frozenset({"bullet_list_open", "ordered_list_open", "table_open", "fence", "code_block"})
@@ -160,12 +163,18 @@ def chunks(text: str) -> Iterator[str]:
 
 
 def markdown_block(
-    renderer: MarkdownRenderer, source: str, references: References, *, style: Key = (), gap: bool = False
+    renderer: MarkdownRenderer,
+    source: str,
+    references: References,
+    *,
+    style: Key = (),
+    gap: bool = False,
+    growing: bool = False,
 ) -> Block:
     """A block for the source of one top-level Markdown block, which must be sanitized."""
 
     def draw(width: int) -> list[Line]:
-        return renderer.render(source, width, folded=True, references=references)
+        return renderer.render(source, width, folded=True, references=references, growing=growing)
 
     return Block(draw, source, gap, style, has_code="```" in source or "~~~" in source)
 

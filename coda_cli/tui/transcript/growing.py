@@ -90,7 +90,7 @@ class GrowingList:
         if not final and len(starts) > _ITEMS:
             rest = self._freeze(rest, starts, references)
         self._spread()
-        return [*self.parts, self._part(rest, self._items, references)]
+        return [*self.parts, self._part(rest, self._items, references, growing=not final)]
 
     def _freeze(self, rest: str, starts: Sequence[int], references: References) -> str:
         """Make a part of all items but the last; returns the source of those."""
@@ -105,12 +105,14 @@ class GrowingList:
         self.release = (0, at)
         return rest[len(source) :]
 
-    def _part(self, source: str, before: int, references: References) -> Block:
+    def _part(self, source: str, before: int, references: References, *, growing: bool = False) -> Block:
         shape = self._shape
 
         def draw(width: int) -> list[Line]:
             within = ListShape(shape.number + before, shape.number + shape.count - 1, shape.loose)
-            return self._renderer.render(source, width, folded=True, references=references, within=within)
+            return self._renderer.render(
+                source, width, folded=True, references=references, within=within, growing=growing
+            )
 
         return Block(draw, source, shape.loose if before else self._gap, self._style, has_code="```" in source)
 

@@ -10,6 +10,7 @@ from coda_cli.markdown.render import MarkdownRenderer
 from coda_cli.markdown.text import Key, clean
 from coda_cli.tui.transcript.blocks import (
     HUGE,
+    OPEN_ITEM,
     Block,
     References,
     chunks,
@@ -89,15 +90,15 @@ class MarkdownStream:
             parts = self._in_parts(tail, references)
             if self._growing is not None and self._growing.release is not None:
                 tail = self._splitter.tail
-            if parts is not None and len(tail) <= HUGE:
+            if parts is not None and len(tail) <= OPEN_ITEM:
                 self.tail = parts
                 return
-        if len(tail) > HUGE:
+        if len(tail) > (OPEN_ITEM if self._growing is not None else HUGE):
             done = self._growing.parts if self._growing is not None else []
             self.tail = [*done, *self._in_pieces(tail)]
             return
         self._pieces = []
-        self.tail = [self._block(tail, references)] if tail.strip() else []
+        self.tail = [self._block(tail, references, growing=True)] if tail.strip() else []
 
     def _in_pieces(self, source: str) -> list[Block]:
         """A huge open block as plain text; pieces that were there stay."""
@@ -159,5 +160,7 @@ class MarkdownStream:
                 self.jobs.append(job)
             self.blocks.append(block)
 
-    def _block(self, source: str, references: dict[str, dict[str, object]]) -> Block:
-        return markdown_block(self._renderer, source, references, style=self._style, gap=bool(self.blocks))
+    def _block(self, source: str, references: dict[str, dict[str, object]], *, growing: bool = False) -> Block:
+        return markdown_block(
+            self._renderer, source, references, style=self._style, gap=bool(self.blocks), growing=growing
+        )
