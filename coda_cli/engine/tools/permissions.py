@@ -180,7 +180,7 @@ class Permissions:
     def _of_settings(self, texts: Sequence[str], allow: bool) -> Iterator[_InForce]:
         for text in texts:
             try:
-                yield _InForce(Rule(text, allow, source="settings"), parse(text))
+                yield _InForce(Rule(text, allow, source="settings"), parse(text, allow=allow))
             except BadPattern as exc:
                 what = "allow" if allow else "deny"
                 self._problems.append(visible_line(f"permissions.{what}: `{text}` is passed over: {exc}"))

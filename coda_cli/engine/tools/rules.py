@@ -18,19 +18,17 @@ import os
 import posixpath
 import re
 import shlex
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from coda_cli import paths
-from coda_cli.engine.core.errors import ConfigError
 from coda_cli.engine.core.tools import Effect
 from coda_cli.engine.tools.shell_programs import hands_over, may_be_wide, plain_argument
-from coda_cli.engine.tools.shell_words import simple_argv
-from coda_cli.engine.tools.small_file import Stamp, keep_aside, locked, read_own, stamp_of
+from coda_cli.engine.tools.shell_words import literal_words, simple_argv
+from coda_cli.engine.tools.small_file import EntryFile
 from coda_cli.engine.tools.visible import visible_line
 
 COMMANDS: Final = "run_command"
@@ -51,18 +49,24 @@ class BadPattern(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a call is compared by: the tool, what it is called for ("" where it does not say), its command."""
+    """What a call is compared by: the tool, what it is called for ("" where it does not say), its command.
+
+    `argv` is the one simple command that it runs, `words` what a denial may look at beside it.
+    """
 
     tool: str
     what: str = ""
     argv: tuple[str, ...] | None = None
+    words: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, tool: str, effect: Effect) -> Subject:
         """The subject of a call of *tool* that will do *effect*."""
         named, _, what = (effect.rule or "").partition(" ")
         argv = effect.argv if tool == COMMANDS and effect.argv and not hands_over(effect.argv) else None
-        return cls(tool, what if named == tool and tool != COMMANDS else "", argv)
+        if tool == COMMANDS:
+            return cls(tool, "", argv, argv or literal_words(effect.summary) or ())
+        return cls(tool, what if named == tool else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +97,11 @@ class Pattern:
         """Whether *subject* is covered, where a doubt counts against it: a program also by its bare name."""
         if self.allows(subject):
             return True
-        if not self.argv or subject.tool != self.tool or not subject.argv:
+        if not self.argv or subject.tool != self.tool or not subject.words:
             return False
-        named = (subject.argv[0].rpartition("/")[2], *subject.argv[1:])
-        return named[: len(self.argv)] == self.argv if self.wide else named == self.argv
+        programs = {subject.words[0], subject.words[0].rpartition("/")[2]}
+        words = subject.words[1 : len(self.argv) if self.wide else None]
+        return self.argv[0] in programs and words == self.argv[1:]
 
     def _names_tool(self, tool: str) -> bool:
         return tool.startswith(self.tool[:-1]) if self.tool.endswith("*") else tool == self.tool
@@ -125,8 +130,8 @@ class Pattern:
         return what.startswith("/") == self.what.startswith("/") and (star == "**" or "/" not in below)
 
 
-def parse(text: str) -> Pattern:
-    """The pattern that *text* writes. Raises BadPattern."""
+def parse(text: str, *, allow: bool = True) -> Pattern:
+    """The pattern that *text* writes, to allow or to deny. Raises BadPattern."""
     tool, _, what = text.strip().partition(" ")
     what = what.strip()
     if _ALL_OF_A_SERVER.fullmatch(tool) and not what:
@@ -138,11 +143,11 @@ def parse(text: str) -> Pattern:
     if not what.isprintable():
         raise BadPattern("it holds characters that cannot be seen")
     if tool == COMMANDS:
-        return _parse_command(what)
+        return _parse_command(what, allow)
     if "://" in what:
         return _parse_url(tool, what)
     wide = what.rpartition("/")[2] in ("*", "**")
-    if wide and what.count("*") != len(what.rpartition("/")[2]):
+    if "*" in (what.rpartition("/")[0] if wide else what):
         raise BadPattern("a star stands only at the end: `folder/*` or `folder/**`")
     if what.startswith("~"):
         raise BadPattern("write the path out: `~` is not read")
@@ -151,12 +156,13 @@ def parse(text: str) -> Pattern:
     return Pattern(tool, posixpath.normpath(what), wide=wide)
 
 
-def _parse_command(what: str) -> Pattern:
+def _parse_command(what: str, allow: bool) -> Pattern:
     wide = what.endswith(" *")
-    argv = simple_argv(what.removesuffix(" *"))
-    if argv is None:
-        raise BadPattern("it is not one simple command, or one that runs other programs")
-    if wide and not may_be_wide(argv):
+    line = what.removesuffix(" *")
+    argv = simple_argv(line) if allow else literal_words(line)
+    if not argv:
+        raise BadPattern(f"it is not one simple command{', or one that runs other programs' if allow else ''}")
+    if allow and wide and not may_be_wide(argv):
         raise BadPattern(f"`{visible_line(argv[0])}` can do too much to be allowed with any arguments")
     return Pattern(COMMANDS, argv=argv, wide=wide)
 
@@ -166,7 +172,7 @@ def _parse_url(tool: str, what: str) -> Pattern:
     if found is None:
         raise BadPattern("an address is https://host/path, or https://host/* for all of the host")
     wide = what.endswith("/*")
-    if "*" in found[2] or (wide and "*" in what[:-1]):
+    if "*" in found[2] or "*" in (what[:-1] if wide else what):
         raise BadPattern("a star stands only at the end: `https://host/*`")
     return Pattern(tool, what, wide=wide)
 
@@ -214,21 +220,38 @@ class Rule:
 
 
 class RuleFile:
-    """`permissions.toml`. A file that cannot be read counts as empty, is told, and is never written over."""
+    """`permissions.toml`: one that cannot be read counts as empty (`broken`), is told, and never written over."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path = path or paths.data_dir() / "permissions.toml"
-        self.problems: list[str] = []
-        self.broken = False
-        self._seen: Stamp | Literal["never"] | None = "never"
+        self._file = EntryFile(path or paths.data_dir() / "permissions.toml", "rule", _HEADER)
         self._rules: list[tuple[Rule, Pattern]] = []
+        self._passed_over: list[str] = []
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self._file.path
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is there and cannot be used."""
+        return self._file.broken
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with it, for a person."""
+        return [*self._file.notices, *self._file.problems, *self._passed_over]
 
     def rules(self) -> list[tuple[Rule, Pattern]]:
         """What holds now: the file is read again when it has changed."""
-        stamp = stamp_of(self.path)
-        if stamp != self._seen:
-            self._seen = stamp
-            self._rules = self._understood(self._read())
+        entries = self._file.changed()
+        if entries is not None:
+            self._rules, self._passed_over = [], []
+            for number, entry in enumerate(entries, 1):
+                try:
+                    self._rules.append(_rule_of(entry))
+                except BadPattern as exc:
+                    self._passed_over.append(visible_line(f"{self.path}: rule {number} is passed over: {exc}"))
         return self._rules
 
     def add(self, rule: Rule) -> None:
@@ -237,68 +260,11 @@ class RuleFile:
         if rule.folder is not None:
             entry["folder"] = rule.folder
         entry["created"] = rule.created or datetime.now(UTC).replace(microsecond=0)
-
-        def change(entries: list[Any]) -> list[Any]:
-            return [*(kept for kept in entries if not _same(kept, rule)), entry]
-
-        self._change(change)
+        self._file.change(lambda entries: [*(kept for kept in entries if not _same(kept, rule)), entry])
 
     def remove(self, rule: Rule) -> bool:
         """Forget *rule*; whether it was there. Raises ConfigError."""
-        return self._change(lambda entries: [kept for kept in entries if not _same(kept, rule)])
-
-    def _read(self) -> list[Any]:
-        self.problems, self.broken = [], False
-        try:
-            content = read_own(self.path)
-            table = tomllib.loads((content or b"").decode("utf-8"))
-        except OSError as exc:
-            return self._bad(exc.strerror or str(exc))
-        except (ValueError, RecursionError) as exc:
-            return self._bad(f"bad TOML: {exc}")
-        entries = table.get("rule", [])
-        if not isinstance(entries, list) or set(table) - {"rule"}:
-            return self._bad("it holds more than a list of `[[rule]]`")
-        return entries
-
-    def _bad(self, why: str) -> list[Any]:
-        self.broken = True
-        self.problems.append(visible_line(f"{self.path} cannot be used, and nothing in it holds: {why}"))
-        return []
-
-    def _understood(self, entries: list[Any]) -> list[tuple[Rule, Pattern]]:
-        rules: list[tuple[Rule, Pattern]] = []
-        for number, entry in enumerate(entries, 1):
-            try:
-                rules.append(_rule_of(entry))
-            except BadPattern as exc:
-                self.problems.append(visible_line(f"{self.path}: rule {number} is passed over: {exc}"))
-        return rules
-
-    def _change(self, change: Callable[[list[Any]], list[Any]]) -> bool:
-        import tomli_w
-
-        try:
-            with locked(self.path):
-                old = self._read()
-                new = change(old)
-                if new == old:
-                    return False
-                if self.broken:
-                    aside = keep_aside(self.path)
-                    told = [visible_line(f"{self.path} could not be used and is kept as {aside.name}")]
-                else:
-                    told = []
-                content = _HEADER + tomli_w.dumps({"rule": new})
-                # A link (a folder of dotfiles) stays one.
-                paths.replace_private(Path(os.path.realpath(self.path)), content.encode("utf-8"))
-        except OSError as exc:
-            hint = f"check the folder and the free space: `ls -ld '{self.path.parent}'`"
-            raise ConfigError(f"cannot write {self.path}: {exc.strerror or exc}", hint=hint) from exc
-        self._seen = "never"
-        self.rules()
-        self.problems += told
-        return True
+        return self._file.change(lambda entries: [kept for kept in entries if not _same(kept, rule)])
 
 
 def _rule_of(entry: object) -> tuple[Rule, Pattern]:
@@ -314,7 +280,7 @@ def _rule_of(entry: object) -> tuple[Rule, Pattern]:
         raise BadPattern("a pattern and a folder are texts in quotes")
     if folder is not None and not os.path.isabs(folder):  # noqa: PTH117 - a text, not a path yet
         raise BadPattern("`folder` is not an absolute path")
-    return Rule(text, allow, folder, created if isinstance(created, datetime) else None), parse(text)
+    return Rule(text, allow, folder, created if isinstance(created, datetime) else None), parse(text, allow=allow)
 
 
 def _same(entry: object, rule: Rule) -> bool:
