@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +39,7 @@ def wire(
     log: bool = True,
     conversations: ConversationManager | None = None,
     tools: bool = True,
+    functions: Sequence[Path] = (),
     environ: Mapping[str, str] = os.environ,
 ) -> Wired:
     """Make the manager for *settings*.
@@ -46,7 +47,8 @@ def wire(
     *only*: look up the keys of these providers and no others (a keyring may ask the person); with *choose* also as
     many as it takes to choose a default provider. *default* wins over the settings' default provider. *log*: write
     the usage log and the conversations (*conversations* keeps them elsewhere). *tools*: models may call tools, as far
-    as the settings let them. Raises ConfigError for a broken key file.
+    as the settings let them, those of the Python files *functions* among them. Raises ConfigError for a broken key
+    file.
     """
     keys: dict[str, Key | None] = {}
     for name in settings.providers if only is None else only:
@@ -77,18 +79,20 @@ def wire(
         conversations = ConversationManager() if log else ConversationManager.in_memory()
     manager = LLMManager(config, store=conversations, usage=usage if log else None)
     if tools and config.tools_enabled:
-        manager.tools = tool_manager(settings)
+        manager.tools = tool_manager(settings, functions)
     sources = {name: key.source for name, key in keys.items() if key is not None}
     return Wired(manager, settings, usage, sources, conversations)
 
 
-def tool_manager(settings: Settings) -> ToolManager:
-    """The tools of this installation, under the rules of *settings*, for the current folder."""
+def tool_manager(settings: Settings, functions: Sequence[Path] = ()) -> ToolManager:
+    """The tools of this installation and of *functions*, under the rules of *settings*, for the current folder."""
     from coda_cli.engine.tools.manager import ToolManager
     from coda_cli.engine.tools.permissions import Permissions
 
     folder = Path.cwd()
-    return ToolManager(folder=folder, permissions=Permissions(folder))
+    tools = ToolManager(folder=folder, permissions=Permissions(folder))
+    tools.discover_later(functions)
+    return tools
 
 
 def _by_choice(settings: Settings) -> Iterator[str]:

@@ -21,7 +21,7 @@ from coda_cli.cli.loop import run_async
 from coda_cli.cli.output import EXIT_INTERRUPTED, EXIT_OK, EXIT_PIPE, report, say, style, warn, write_failed
 from coda_cli.cli.resume import resume
 from coda_cli.cli.status_line import StatusLine
-from coda_cli.cli.tool_choice import apply, chosen
+from coda_cli.cli.tool_choice import choice
 from coda_cli.engine.core.errors import LLMError, LLMTimeoutError, UsageError
 from coda_cli.engine.core.events import (
     ContextCompacted,
@@ -60,7 +60,7 @@ def run(asked: Asked) -> int:
         specs = [parse_spec(spec, settings, cached_models()) for spec in asked_models]
     for spec in specs:
         check_prefix(spec, settings)
-    tools = chosen(asked.tools) if asked.tools else ()
+    tools = choice(asked.tools, asked.functions, asked.approval, default=())
     names = {name for spec in specs if (name := spec.provider or settings.default_provider)}
     wired = bootstrap.wire(
         settings,
@@ -68,11 +68,12 @@ def run(asked: Asked) -> int:
         choose=settings.default_provider is None and any(spec.provider is None for spec in specs),
         log=asked.log,
         conversations=resumed.conversations if resumed is not None else None,
-        tools=tools != (),
+        tools=tools.wanted,
+        functions=tools.functions,
     )
-    apply(wired, tools, asked.approval)
+    tools.apply(wired)
     conversation_id = resumed.conversation_id if resumed is not None else None
-    code = run_async(_Asking(asked, question, specs, wired, deadline, file, conversation_id, tools).run())
+    code = run_async(_Asking(asked, question, specs, wired, deadline, file, conversation_id, tools.only).run())
     if asked.log and wired.log.failed is not None:
         warn(f"the usage log could not be written ({wired.log.failed})")
     return code

@@ -11,7 +11,7 @@ from coda_cli.chat.session import ChatSession
 from coda_cli.cli.chat_start import Started
 from coda_cli.cli.output import say
 from coda_cli.cli.resume import resume
-from coda_cli.cli.tool_choice import apply, chosen
+from coda_cli.cli.tool_choice import choice
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.messages import MediaPart
 from coda_cli.settings.load import load_settings
@@ -62,19 +62,20 @@ def make_session(started: Started) -> ChatSession:
         spec = parse_spec(None if started.model is None else printable(started.model), settings, cached_models())
         check_prefix(spec, settings)
     name = spec.provider or settings.default_provider
-    tools = chosen(started.tools) if started.tools else None
+    tools = choice(started.tools, started.functions, started.approval, default=None)
     wired = bootstrap.wire(
         settings,
         only={name} if name else (),
         choose=name is None,
         log=started.log,
-        tools=tools != (),
+        tools=tools.wanted,
+        functions=tools.functions,
         conversations=resumed.conversations if resumed is not None else None,
     )
-    apply(wired, tools, started.approval)
+    tools.apply(wired)
     return ChatSession(
         wired,
-        tools=tools,
+        tools=tools.only,
         spec=spec,
         conversation_id=resumed.conversation_id if resumed is not None else None,
         system_prompt=None if started.system is None else printable(started.system),

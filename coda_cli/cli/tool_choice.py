@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from coda_cli.bootstrap import Wired
+from coda_cli.chat.attachments import printable
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.tools import ApprovalMode
 
 
-def chosen(names: Sequence[str]) -> tuple[str, ...] | None:
-    """What -T names: () for none, None for all. Raises UsageError where it is both."""
-    if not {"all", "none"} & set(names):
-        return tuple(names)
-    if len(set(names)) > 1:
-        raise UsageError("-T all and -T none stand alone", hint="give the names of tools, or one of these")
-    return () if names[0] == "none" else None
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
+    """What the command line says of tools. `only` None: all of them."""
+
+    only: tuple[str, ...] | None
+    functions: tuple[Path, ...]
+    mode: ApprovalMode | None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there may be a tool at all."""
+        return self.only != ()
+
+    def apply(self, wired: Wired) -> None:
+        """Hold *wired* to the mode."""
+        if self.mode is not None:
+            wired.manager.config.function_calling.approval_mode = self.mode
 
 
-def apply(wired: Wired, tools: tuple[str, ...] | None, mode: ApprovalMode | None) -> None:
-    """Hold *wired* to *mode* and check that *tools* are there. Raises UsageError for one that nobody knows."""
-    calling = wired.manager.config.function_calling
-    if mode is not None:
-        calling.approval_mode = mode
-    if tools and wired.manager.tools is not None:
-        wired.manager.tools.specs(calling, tools)
+def choice(
+    names: Sequence[str], functions: Sequence[str], mode: ApprovalMode | None, *, default: tuple[str, ...] | None
+) -> ToolChoice:
+    """What -T (*default* where it is not given), --functions and --approval-mode say. Raises UsageError."""
+    files = tuple(Path(printable(name)) for name in functions)
+    for file in files:
+        if not file.exists():
+            raise UsageError(f"can't read {file}: there is no such file", hint="--functions takes a Python file")
+    only = default
+    if {"all", "none"} & set(names):
+        if len(set(names)) > 1:
+            raise UsageError("-T all and -T none stand alone", hint="give the names of tools, or one of these")
+        only = () if names[0] == "none" else None
+    elif names:
+        only = tuple(names)
+    if files and only is not None and "none" not in names:
+        only = (*only, *(str(file.resolve()) for file in files))
+    return ToolChoice(only, files, mode)

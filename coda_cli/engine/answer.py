@@ -147,7 +147,7 @@ class Answer:
             )
         keeping.tell_unsaved()
         keeping.message.created = self._host.clock.now()
-        provider = self._rounds.fitted(provider, self._model)
+        provider = await self._rounds.fitted(provider, self._model)
         while True:
             await self._round(provider, kept)
             if self._turn is None or not (calls := self._rounds.wanted(self._turn)):

@@ -49,11 +49,12 @@ class Rounds:
         self.open: Sequence[ToolCallPart] = ()
         self._results: dict[str, ToolResultPart] = {}
 
-    def fitted(self, provider: Provider, model: str) -> Provider:
+    async def fitted(self, provider: Provider, model: str) -> Provider:
         """*provider* as it can be asked with tools; sets `specs`. Raises UsageError for a tool that nobody knows."""
         port, config = self._host.tools, self._host.config
         if port is None or not config.tools_enabled or self._only == ():
             return provider
+        await port.ready()
         specs = port.specs(config.function_calling, self._only)
         if not specs:
             return provider

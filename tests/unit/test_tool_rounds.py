@@ -44,6 +44,9 @@ class FakeTools:
     called: list[ToolCallPart] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
 
+    async def ready(self) -> None:
+        """Always."""
+
     def specs(self, calling: FunctionCallingConfig, only: Collection[str] | None = None) -> Sequence[ToolSpec]:
         return [spec for spec in SPECS if only is None or spec.name in only]
 
@@ -221,7 +224,8 @@ async def test_without_auto_execute_the_calls_are_the_callers() -> None:
 
 @pytest.mark.parametrize("switch", ["enabled", "tool_integration_enabled"])
 async def test_switched_off_no_tool_is_told_of(switch: str) -> None:
-    one = Sitting("4", **{switch: False})
+    one = Sitting("4")
+    setattr(one.manager.config.function_calling, switch, False)
     await one.ask()
     assert one.provider.requests[0].tools == ()
 

@@ -228,6 +228,10 @@ class ToolRound:
 class ToolPort(Protocol):
     """The tools of a manager: what a model is told of them, and how its calls are run."""
 
+    async def ready(self) -> None:
+        """Return once all tools are known. Raises CodaError."""
+        ...
+
     def specs(self, calling: FunctionCallingConfig, only: Collection[str] | None = None) -> Sequence[ToolSpec]:
         """The tools that *calling* allows, or those of them in *only* (names, categories, `name*`), sorted by name."""
         ...

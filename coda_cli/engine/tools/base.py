@@ -50,7 +50,8 @@ class BaseTool(ABC):
 
     `parameters` is a JSON Schema of type object. `category` is what `allowed_categories` names. `timeout` (seconds)
     replaces that of the settings. `repeatable`: the same call may give something new each time, so that calling it
-    again and again is no loop. `origin` is the file that it comes from, "" for none. Override `plan` where what is shown before must be bound to what is done.
+    again and again is no loop. `origin` is the file that it comes from, "" for none. Override `plan` where what is
+    shown before must be bound to what is done.
     """
 
     name: str = ""

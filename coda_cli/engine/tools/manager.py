@@ -140,7 +140,8 @@ class ToolManager:
     def specs(self, calling: FunctionCallingConfig, only: Collection[str] | None = None) -> Sequence[ToolSpec]:
         """What a model is told: the tools of the allowed categories, or those of them that *only* names.
 
-        *only* holds names, categories, patterns with `*` and whole paths of files with tools. Sorted by name. Raises UsageError for one that fits none.
+        *only* holds names, categories, patterns with `*` and whole paths of files with tools. Sorted by name. Raises
+        UsageError for one that fits none.
         """
         return [tool.spec() for tool in self._offered(calling, only).values()]
 
