@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from coda_cli.engine.tools.arguments import MAX_CHARS, MAX_DEPTH, canonical, check, parse
+from coda_cli.engine.tools.arguments import MAX_CHARS, MAX_DEPTH, canonical, check, mended, parse
 from coda_cli.engine.tools.base import ToolError
 
 CITY = {
@@ -126,3 +126,67 @@ def test_a_schema_that_points_elsewhere_fetches_nothing_and_refuses(target: str)
 def test_a_broken_schema_refuses_the_call(broken: dict[str, Any]) -> None:
     with pytest.raises(ToolError):
         check(broken, {"a": 1})
+
+
+TYPED = {
+    "type": "object",
+    "properties": {
+        "n": {"type": "integer"},
+        "x": {"type": "number"},
+        "yes": {"type": "boolean"},
+        "text": {"type": "string"},
+        "many": {"type": "array", "items": {"type": "integer"}},
+        "either": {"type": ["integer", "string"]},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("given_now", "meant"),
+    [
+        ({"n": "3"}, {"n": 3}),
+        ({"n": 3.0}, {"n": 3}),
+        ({"n": "-12"}, {"n": -12}),
+        ({"x": "2.5"}, {"x": 2.5}),
+        ({"x": "1e3"}, {"x": 1000.0}),
+        ({"yes": "true"}, {"yes": True}),
+        ({"many": ["1", 2]}, {"many": [1, 2]}),
+        ({"n": "three"}, {"n": "three"}),
+        ({"n": "3.5"}, {"n": "3.5"}),
+        ({"n": " 3"}, {"n": " 3"}),
+        ({"n": "\u0663"}, {"n": "\u0663"}),
+        ({"n": "1" * 30}, {"n": "1" * 30}),
+        ({"x": "nan"}, {"x": "nan"}),
+        ({"yes": "yes"}, {"yes": "yes"}),
+        ({"text": "3"}, {"text": "3"}),
+        ({"either": "3"}, {"either": "3"}),
+        ({"other": "3"}, {"other": "3"}),
+    ],
+)
+def test_a_quoted_number_is_a_number_only_where_nothing_else_can_be_meant(
+    given_now: dict[str, Any], meant: dict[str, Any]
+) -> None:
+    found = mended(TYPED, given_now)
+    assert found == meant
+    assert [type(value) for value in found.values()] == [type(value) for value in meant.values()]
+
+
+@given(JSON)
+def test_what_fits_is_left_as_it_is(value: Any) -> None:
+    for kind in ("string", "array", "object", "null"):
+        assert mended({"type": kind}, value) == value
+    assert mended({}, value) == value
+
+
+def test_a_strangers_pattern_is_not_tried() -> None:
+    evil = {
+        "type": "object",
+        "properties": {"pattern": {"type": "string", "pattern": "^(a+)+$"}, "n": {"type": "integer"}},
+        "patternProperties": {"^(b+)+$": {}},
+        "additionalProperties": False,
+    }
+    check(evil, {"pattern": "a" * 60 + "!", "b" * 60 + "!": 1}, foreign=True)
+    with pytest.raises(ToolError, match="`n`"):
+        check(evil, {"n": "x"}, foreign=True)
+    with pytest.raises(ToolError, match="pattern"):
+        check({"type": "object", "properties": {"a": {"pattern": "^b$"}}}, {"a": "a"})

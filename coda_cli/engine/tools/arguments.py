@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -25,6 +26,8 @@ _AGAIN: Final = "; write the whole call again with one complete JSON object as i
 _SHOWN: Final = 60
 """So many characters of a value are repeated in a message."""
 _MOST_PROBLEMS: Final = 5
+_WHOLE: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?")
 _TYPES: Final = {
     "string": "a string",
     "integer": "a whole number",
@@ -66,12 +69,39 @@ def canonical(arguments: Arguments) -> str:
     return json.dumps(arguments, sort_keys=True, separators=(",", ":"), default=repr)
 
 
-def check(schema: Mapping[str, Any], arguments: Arguments) -> None:
-    """Raises ToolError, naming each argument that does not fit *schema*. Imports `jsonschema` at first."""
+def mended(schema: Mapping[str, Any], value: Any) -> Any:
+    """*value* with what can only be meant one way: "3" and 3.0 where *schema* wants a whole number, "true", ...
+
+    Small models quote their numbers, and seldom mend it when they are told.
+    """
+    match schema.get("type"), value:
+        case "object", dict():
+            known = schema.get("properties", {})
+            return {name: mended(known[name], one) if name in known else one for name, one in value.items()}
+        case "array", list():
+            items = schema.get("items")
+            return [mended(items, one) for one in value] if isinstance(items, dict) else value
+        case "integer", str() if _WHOLE.fullmatch(value):
+            return int(value)
+        case "integer", float() if value.is_integer():
+            return int(value)
+        case "number", str() if _NUMBER.fullmatch(value):
+            return float(value) if set(value) & set(".eE") else int(value)
+        case "boolean", "true" | "false" | "True" | "False":
+            return value in ("true", "True")
+        case _:
+            return value
+
+
+def check(schema: Mapping[str, Any], arguments: Arguments, *, foreign: bool = False) -> None:
+    """Raises ToolError, naming each argument that does not fit *schema*. Imports `jsonschema` at first.
+
+    *foreign*: the schema is a stranger's, so its patterns, which may take years to match, are not tried.
+    """
     from jsonschema.exceptions import UnknownType
     from referencing.exceptions import Unresolvable
 
-    validator = _validator(json.dumps(schema, sort_keys=True, default=repr))
+    validator = _validator(json.dumps(schema, sort_keys=True, default=repr), foreign)
     try:
         errors = sorted(validator.iter_errors(arguments), key=lambda error: [str(step) for step in error.absolute_path])
     except (RecursionError, Unresolvable, UnknownType) as error:
@@ -173,13 +203,32 @@ def _whole_characters(value: object) -> None:
 
 
 @lru_cache(maxsize=256)
-def _validator(schema: str) -> Validator:
+def _validator(schema: str, foreign: bool) -> Validator:
     from jsonschema.validators import Draft202012Validator, validator_for
     from referencing import Registry
 
-    loaded = json.loads(schema)
+    loaded = _without_patterns(json.loads(schema)) if foreign else json.loads(schema)
     # An empty registry: the default one would fetch what a `$ref` of an untrusted schema points to.
     return validator_for(loaded, default=Draft202012Validator)(loaded, registry=Registry())
+
+
+def _without_patterns(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_without_patterns(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    left_out = {"pattern", "patternProperties"}
+    if "patternProperties" in schema:  # which names are additional is not known without them
+        left_out |= {"additionalProperties", "unevaluatedProperties"}
+    return {
+        name: {key: _without_patterns(one) for key, one in value.items()}
+        if name in ("properties", "$defs", "definitions", "dependentSchemas") and isinstance(value, dict)
+        else value
+        if name in ("const", "enum", "default", "examples")
+        else _without_patterns(value)
+        for name, value in schema.items()
+        if name not in left_out
+    }
 
 
 def _words(error: ValidationError) -> str:

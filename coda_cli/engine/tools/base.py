@@ -50,8 +50,8 @@ class BaseTool(ABC):
 
     `parameters` is a JSON Schema of type object. `category` is what `allowed_categories` names. `timeout` (seconds)
     replaces that of the settings. `repeatable`: the same call may give something new each time, so that calling it
-    again and again is no loop. `origin` is the file that it comes from, "" for none. Override `plan` where what is
-    shown before must be bound to what is done.
+    again and again is no loop. `origin` is the file that it comes from, "" for none. `foreign`: a stranger wrote the
+    schema, whose patterns are then not tried. Override `plan` where what is shown before must be bound to what is done.
     """
 
     name: str = ""
@@ -62,6 +62,7 @@ class BaseTool(ABC):
     timeout: float | None = None
     repeatable: bool = False
     origin: str = ""
+    foreign: bool = False
 
     @abstractmethod
     async def run(self, arguments: Arguments, context: ToolContext) -> ToolOutput | str:
@@ -80,7 +81,7 @@ class BaseTool(ABC):
         """Raises ToolError for arguments that do not fit `parameters`."""
         from coda_cli.engine.tools.arguments import check
 
-        check(self.parameters, arguments)
+        check(self.parameters, arguments, foreign=self.foreign)
 
     def spec(self) -> ToolSpec:
         """What the model is told."""

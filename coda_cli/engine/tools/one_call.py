@@ -21,6 +21,7 @@ from coda_cli.engine.core.tools import (
     ToolOutput,
     digest,
 )
+from coda_cli.engine.tools.arguments import mended
 from coda_cli.engine.tools.base import BaseTool, Planned, ToolContext, ToolError
 from coda_cli.engine.tools.progress import Progress
 from coda_cli.engine.tools.results import capped, output_of
@@ -95,6 +96,7 @@ def part(call: ToolCallPart, output: ToolOutput, seconds: float | None = None) -
 
 
 async def _planned(tool: BaseTool, arguments: dict[str, Any], context: ToolContext) -> Planned:
+    arguments = mended(tool.parameters, arguments)
     tool.check(arguments)
     planned = await tool.plan(arguments, context)
     if not isinstance(planned, Planned):
