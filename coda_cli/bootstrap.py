@@ -17,6 +17,7 @@ from coda_cli.settings.secrets import Key, find_key
 
 if TYPE_CHECKING:
     from coda_cli.engine.tools.manager import ToolManager
+    from coda_cli.engine.tools.permissions import Permissions
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,17 @@ def wire(
 def tool_manager(settings: Settings, functions: Sequence[Path] = ()) -> ToolManager:
     """The tools of this installation and of *functions*, under the rules of *settings*, for the current folder."""
     from coda_cli.engine.tools.manager import ToolManager
-    from coda_cli.engine.tools.permissions import Permissions
 
-    folder = Path.cwd()
-    tools = ToolManager(folder=folder, permissions=Permissions(folder))
+    tools = ToolManager(folder=Path.cwd(), permissions=permissions(settings))
     tools.discover_later(functions)
     return tools
+
+
+def permissions(settings: Settings) -> Permissions:
+    """What tools may do in the current folder: the rules of *settings* and those that the person has given since."""
+    from coda_cli.engine.tools.permissions import Permissions
+
+    return Permissions(Path.cwd(), allow=settings.permissions.allow, deny=settings.permissions.deny)
 
 
 def _by_choice(settings: Settings) -> Iterator[str]:

@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "history": _Lazy("coda_cli.cli.history", "app", "Conversations: list, search, read, export, back up."),
     "providers": _Lazy("coda_cli.cli.providers", "app", "What answers, what does not, and why."),
     "models": _Lazy("coda_cli.cli.models", "app", "Models on this machine: list, pull, remove."),
+    "tools": _Lazy("coda_cli.cli.tools", "app", "What models may call, and what needs your word."),
     "templates": _Lazy("coda_cli.cli.templates", "app", "Prompts to use again, with variables."),
     "config": _Lazy("coda_cli.cli.config", "app", "Show, check and edit the settings; set keys."),
     "doctor": _Lazy("coda_cli.cli.doctor", "doctor", "What is wrong here, and how to mend it."),

@@ -150,6 +150,20 @@ class Permissions:
         self._chats.append(known)
         return rule
 
+    def add(self, text: str, *, allow: bool = True, everywhere: bool = False) -> Rule:
+        """Keep a rule that a person wrote. Raises UsageError for a pattern that says nothing, and ConfigError."""
+        try:
+            parse(text, allow=allow)
+        except BadPattern as exc:
+            raise UsageError(
+                visible_line(f"`{text}` is no pattern: {exc}"),
+                hint='as in "run_command git status", "write_file notes/*"',
+            ) from exc
+        now = datetime.now(UTC).replace(microsecond=0)
+        rule = Rule(text, allow, None if everywhere else str(self.folder), now)
+        self._file.add(rule)
+        return rule
+
     def rules(self) -> list[Rule]:
         """Every rule, of every folder: first the settings', then the file's, then this process's chats'."""
         return [
