@@ -44,6 +44,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "not_finite": "choose a number, or take it out",
     "not_a_url": 'write all of it, as in "http://localhost:8000/v1"',
     "not_a_key": 'write it as in find = "ctrl+f", several with commas; `coda chat` lists them with F1',
+    "not_a_pattern": 'write a tool and what it is for, as in "run_command git status" or "write_file notes/*"',
     "openai_only": 'write api = "chat", or leave it out',
 }
 _KEY_FIELDS: Final = frozenset({"api_key", "apikey", "key", "token", "secret", "api_token"})

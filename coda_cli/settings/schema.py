@@ -11,7 +11,16 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from coda_cli.engine.core.config import ConversationConfig, FunctionCallingConfig
@@ -115,6 +124,30 @@ class FunctionCallingSettings(FunctionCallingConfig):
     model_config = _CONFIG
 
 
+class PermissionSettings(BaseModel):
+    """The `[permissions]` table: what tools may do without a question, and what they may never do."""
+
+    model_config = _CONFIG
+
+    allow: list[Text] = Field(default_factory=list)
+    deny: list[Text] = Field(default_factory=list)
+
+    @field_validator("allow", "deny")
+    @classmethod
+    def _patterns(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        """A slip in a denial would leave open what was to be closed: it is an error, as everywhere in this file."""
+        if value:
+            from coda_cli.engine.tools.rules import BadPattern, parse
+
+            for number, text in enumerate(value, 1):
+                try:
+                    parse(text, allow=info.field_name == "allow")
+                except BadPattern as exc:
+                    context = {"number": number, "why": str(exc)}
+                    raise PydanticCustomError("not_a_pattern", "pattern {number}: {why}", context) from None
+        return value
+
+
 def _a_key(value: str) -> str:
     if not KEY_NAMES.fullmatch(value):
         raise PydanticCustomError("not_a_key", "this is not the name of a key")
@@ -153,6 +186,7 @@ class Settings(BaseModel):
     keys: dict[str, KeyNames] = Field(default_factory=dict)
     conversation: ConversationSettings = Field(default_factory=ConversationSettings)
     function_calling: FunctionCallingSettings = Field(default_factory=FunctionCallingSettings)
+    permissions: PermissionSettings = Field(default_factory=PermissionSettings)
 
     @field_validator("keys", mode="before")
     @classmethod

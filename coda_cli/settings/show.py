@@ -52,7 +52,7 @@ def as_toml(loaded: Loaded, keys: Mapping[str, str], *, origin: bool = False) ->
     for name, provider in values["providers"].items():
         lines += ["", f"[{dotted(('providers', name))}]", f"# key: {keys.get(name, 'not set')}"]
         lines += _assignments(loaded, ("providers", name), provider, origin=origin, inline=True)
-    for name in ("aliases", "keys", "conversation", "function_calling"):
+    for name in ("aliases", "keys", "conversation", "function_calling", "permissions"):
         if values[name]:
             lines += ["", f"[{name}]", *_assignments(loaded, (name,), values[name], origin=origin)]
     return "\n".join(lines)

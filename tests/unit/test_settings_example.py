@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from coda_cli.settings.load import check_text, compose
-from coda_cli.settings.schema import ConversationSettings, FunctionCallingSettings, ProviderSettings, Settings
+from coda_cli.settings.schema import (
+    ConversationSettings,
+    FunctionCallingSettings,
+    PermissionSettings,
+    ProviderSettings,
+    Settings,
+)
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "coda.toml.example"
@@ -36,6 +42,7 @@ def test_it_loads_with_every_setting_in_force() -> None:
         ("", [name for name in Settings.model_fields if name != "providers"]),
         ("conversation", list(ConversationSettings.model_fields)),
         ("function_calling", list(FunctionCallingSettings.model_fields)),
+        ("permissions", list(PermissionSettings.model_fields)),
         ("providers.openai", list(ProviderSettings.model_fields)),
     ],
 )
@@ -68,7 +75,7 @@ def test_what_is_not_called_default_has_none() -> None:
         for line in TEXT.splitlines()
         if (found := re.match(r"#(\w+) = ", line)) and not line.endswith("# default")
     }
-    models = (Settings, ProviderSettings, ConversationSettings, FunctionCallingSettings)
+    models = (Settings, ProviderSettings, ConversationSettings, FunctionCallingSettings, PermissionSettings)
     for name in unmarked - {"type"}:
         fields = [model.model_fields[name] for model in models if name in model.model_fields]  # `timeout` is in two
         defaults = [field.get_default(call_default_factory=True) for field in fields]
@@ -82,6 +89,7 @@ def test_the_table_in_the_docs_has_every_field_and_default() -> None:
         "providers.NAME.": ProviderSettings,
         "conversation.": ConversationSettings,
         "function_calling.": FunctionCallingSettings,
+        "permissions.": PermissionSettings,
     }
     for prefix, model in tables.items():
         for name, field in model.model_fields.items():

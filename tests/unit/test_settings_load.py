@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -72,6 +73,35 @@ def test_defaults_of_conversation_and_tools() -> None:
     assert (calling.max_function_calls_per_turn, calling.tool_integration_enabled) == (25, True)
     assert (calling.max_parallel, calling.timeout, calling.allowed_categories) == (4, 120.0, None)
     assert calling.approval_mode == "ask"
+    assert (settings.permissions.allow, settings.permissions.deny) == ([], [])
+
+
+def test_patterns_of_permissions() -> None:
+    settings = of("""
+        [permissions]
+        allow = ["run_command git status", "write_file notes/*", "fetch_url https://h/*", "mcp__a__*", "get_time"]
+        deny = ["run_command curl *", "run_python"]
+    """)
+    assert settings.permissions.allow[0] == "run_command git status"
+    assert settings.permissions.deny == ["run_command curl *", "run_python"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('allow = ["get_time", "run_command a; b"]', "pattern 2: it is not one simple command"),
+        ('allow = ["run_command python *"]', "can do too much"),
+        ('allow = ["run_command env ls"]', "one that runs other programs"),
+        ('deny = ["run_command a; b"]', "pattern 1: it is not one simple command"),
+        ('deny = ["../x"]', "must begin with the name of a tool"),
+        ('deny = "get_time"', "expected a list"),
+        ('denied = ["get_time"]', "there is no such key"),
+    ],
+)
+def test_a_bad_pattern_is_an_error(line: str, message: str) -> None:
+    """A slip in a denial must not leave open what was to be closed."""
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        of(f"[permissions]\n{line}\n")
 
 
 def test_defaults_of_the_integrations() -> None:

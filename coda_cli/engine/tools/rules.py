@@ -163,7 +163,7 @@ def _parse_command(what: str, allow: bool) -> Pattern:
     if not argv:
         raise BadPattern(f"it is not one simple command{', or one that runs other programs' if allow else ''}")
     if allow and wide and not may_be_wide(argv):
-        raise BadPattern(f"`{visible_line(argv[0])}` can do too much to be allowed with any arguments")
+        raise BadPattern("its program can do too much to be allowed with any arguments")
     return Pattern(COMMANDS, argv=argv, wide=wide)
 
 
