@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import typing
 
 import pytest
 from hypothesis import given, strategies as st
 
 from coda_cli.engine.core.events import ApprovalAnswered, ApprovalRequested
 from coda_cli.engine.core.tools import Approval, ApprovalRequest, Decision
+from coda_cli.engine.tools.manager import ToolManager
+from coda_cli.engine.tools.permissions import Verdict
 from tests.unit.tool_rounds import Person, Told, Writing, call, managing, one, results, turn
 
 
@@ -95,6 +98,22 @@ async def test_asking_that_fails_is_a_no(error: BaseException) -> None:
     result = await one(managing(writing), call("writing", '{"text": "t"}'), turn(approver=Person(failing)))
     assert writing.wrote == []
     assert "asking failed" in result.text
+
+
+async def test_an_answer_that_is_none_and_rules_that_fail_run_nothing() -> None:
+    class Failing:
+        def judge(self, *args: object) -> Verdict:
+            raise OSError("the rules are gone")
+
+        def remember(self, *args: object) -> None: ...
+
+    writing = Writing()
+    calls = [call("writing", '{"text": "t"}'), call("nothing")]
+    got = await results(ToolManager([writing], builtin=False, permissions=Failing()), calls)
+    assert "not run: OSError: the rules are gone" in got[calls[0].id].text
+    odd = Person(lambda request: typing.cast("Approval", None))
+    assert "not run" in (await one(managing(writing), calls[0], turn(approver=odd))).text
+    assert writing.wrote == []
 
 
 async def test_the_modes_mean_what_they_say() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from typing import Any
 
 import pytest
@@ -108,6 +110,41 @@ async def test_a_row_of_calls_that_is_made_for_the_third_time_is_a_loop(names: s
     assert [place for place, one in enumerate(calls) if at_once[one.id].is_error] == refused
     after = [await one(manager, asked, turn(earlier=calls[:place])) for place, asked in enumerate(calls)]
     assert [place for place, result in enumerate(after) if result.is_error] == refused
+
+
+WRITTEN = '{"count": 3, "name": "abc", "many": [1, 2], "more": {"x": 1.5}}'
+
+
+@st.composite
+def spoilt(draw: st.DrawFn) -> str:
+    """What a model may write: whole, cut, doubled, with a piece exchanged."""
+    text = WRITTEN
+    for _ in range(draw(st.integers(0, 3))):
+        start, end = sorted((draw(st.integers(0, len(text))), draw(st.integers(0, len(text)))))
+        piece = draw(
+            st.sampled_from(["", text[start:end] * 2, "}", "NaN", '"count": 1,', '"3"', "null", "[", "\\ud800"])
+        )
+        text = text[:start] + piece + text[end:]
+    return text
+
+
+@settings(max_examples=300)
+@given(spoilt() | st.text())
+async def test_whatever_is_written_only_a_valid_call_runs(text: str) -> None:
+    ran: list[dict[str, Any]] = []
+
+    @tool
+    def strict(count: int, name: str, many: list[int], more: dict[str, float]) -> None:
+        ran.append({"count": count, "name": name, "many": many, "more": more})
+
+    result = await one(managing(strict), call("strict", text))
+    assert result.is_error is not bool(ran)
+    if ran:
+        written = json.loads(text)
+        assert written.keys() == ran[0].keys()
+        assert len(re.findall('"count"', text)) == 1
+        assert str(ran[0]["count"]) == str(written["count"])
+        assert ran[0]["name"] == written["name"]
 
 
 # -- what a tool does wrong

@@ -16,6 +16,7 @@ from coda_cli.engine.core.tools import ToolOutput, Touches
 from coda_cli.engine.tools.arguments import canonical, described, parse
 from coda_cli.engine.tools.base import BaseTool, ToolError
 from coda_cli.engine.tools.one_call import Desk, Judge, part, result_of
+from coda_cli.engine.tools.supervised import failure, outcome_of
 
 _ALONE: Final = frozenset({Touches.WRITES, Touches.RUNS})
 """What is never done beside anything else."""
@@ -97,7 +98,12 @@ async def _drive(jobs: Sequence[_Job], desk: Desk, ended: asyncio.Queue[ToolResu
 
     async def do(job: _Job) -> None:
         async with side_by_side:
-            ended.put_nowait(await result_of(job.call, job.tool, job.arguments, desk))
+            outcome = await outcome_of(lambda: result_of(job.call, job.tool, job.arguments, desk))
+            if outcome.error is None:
+                ended.put_nowait(outcome.get())
+            else:  # not the tool's fault: its permission could not be judged, or asked for
+                text = f"not run: {failure(outcome.error)}; go on without it and say so"
+                ended.put_nowait(part(job.call, ToolOutput(text, is_error=True)))
 
     try:
         for alone, group in groupby(jobs, key=lambda job: job.tool.touches in _ALONE):

@@ -153,7 +153,7 @@ class ToolManager:
 
     async def run(self, calls: Sequence[ToolCallPart], turn: ToolRound) -> AsyncGenerator[ToolResultPart, None]:
         """Run *calls* under the permissions; one result a call, as each ends. Raises only CancelledError."""
-        offered = self._offered(turn.calling, turn.only)
+        offered = self._offered(turn.calling, turn.only, strict=False)
         if self._executor is None:  # what runs calls is loaded with the first one
             from coda_cli.engine.tools.executor import Executor
 
@@ -163,7 +163,9 @@ class ToolManager:
             async for result in running:
                 yield result
 
-    def _offered(self, calling: FunctionCallingConfig, only: Collection[str] | None) -> dict[str, BaseTool]:
+    def _offered(
+        self, calling: FunctionCallingConfig, only: Collection[str] | None, *, strict: bool = True
+    ) -> dict[str, BaseTool]:
         tools = {name: self.get(name) for name in self.names()}
         allowed = calling.allowed_categories
         offered = {name: tool for name, tool in tools.items() if allowed is None or tool.category in allowed}
@@ -172,7 +174,7 @@ class ToolManager:
         chosen: set[str] = set()
         for wanted in only:
             fitting = {name for name, tool in tools.items() if _fits(wanted, name, tool)}
-            if not fitting:
+            if not fitting and strict:
                 raise self._unknown(wanted)
             chosen |= fitting
         return {name: tool for name, tool in offered.items() if name in chosen}
