@@ -98,14 +98,19 @@ def calculate(text: str) -> Answer:
     """The value of *text*. Raises CalculationError."""
     if len(text) > MAX_LENGTH:
         raise CalculationError(f"the expression is longer than {MAX_LENGTH:,} characters")
-    plain = text.translate(_SPELLINGS).strip().rstrip("=?").rstrip()
+    plain = text.translate(_SPELLINGS).strip().rstrip("=? ")
     if "(" not in plain:
         plain = _GROUPED.sub(lambda match: match[0].replace(",", ""), plain)
     tokens = _tokens(plain)
     if len(tokens) == 1:
         raise CalculationError("there is nothing to calculate")
     value = _Parser(tokens).whole()
-    return Answer(value, any(token.kind == "number" and "." in token.text for token in tokens))
+    return Answer(value, any(_is_decimal(token) for token in tokens))
+
+
+def _is_decimal(token: _Token) -> bool:
+    """It is written as `0.5` or `1e-3`."""
+    return token.kind == "number" and ("." in token.text or "e-" in token.text.lower())
 
 
 def _tokens(text: str) -> list[_Token]:
