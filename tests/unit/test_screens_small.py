@@ -9,6 +9,7 @@ from textual.widgets import Input
 from coda_cli.tui.screens.ask_text import AskText
 from coda_cli.tui.screens.confirm import Confirm
 from coda_cli.tui.screens.find_bar import FindBar
+from coda_cli.tui.screens.hints import Hint, Hints
 from coda_cli.tui.screens.reader import Reader
 from coda_cli.tui.screens.text_view import TextView, folded
 from tests.unit.screen_host import HOSTILE, NOTHING_YET, Host, assert_harmless, every_size, seen
@@ -248,3 +249,15 @@ async def test_the_line_tells_what_is_typed_and_the_ways_on() -> None:
         assert isinstance(app.focused, Input)
         await pilot.press("down", "up", "escape")
     assert told == ["n", "nN", "next", "next", "previous", "previous", "next", "previous", "closed"]
+
+
+async def test_the_key_that_closes_is_shown_however_many_there_are() -> None:
+    class Full(App[None]):
+        def compose(self) -> ComposeResult:
+            some = [Hint(f"f{n}", "does something", f"a{n}") for n in range(1, 9)]
+            yield Hints([*some, Hint("esc", "close", "close")])
+
+    app = Full()
+    async with app.run_test(size=(60, 5)) as pilot:
+        await pilot.pause()
+        assert "f1 does something  f2 does something  esc close" in seen(app)

@@ -7,18 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Static
 
+from coda_cli import paths
 from coda_cli.chat.session import ChatSession
 from coda_cli.engine.core import messages
 from coda_cli.engine.core.messages import LLMMessage, assistant, user
 from coda_cli.tui import themes
 from coda_cli.tui.app import CodaApp, Start
+from coda_cli.tui.screens.compare import Pane
+from coda_cli.tui.screens.inspect import Inspect
+from coda_cli.tui.screens.inspect_turn import last_turn
 from tests.unit.chat_front import session_with
 
 NOW = 1_790_000_000.0
@@ -51,9 +59,10 @@ def water(beds: list[str]) -> None:
 
 @pytest.fixture(autouse=True)
 def _same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock stands still, ids are counted."""
+    """The clock stands still, ids are counted, the settings lie at home."""
     numbers = itertools.count(1)
     monkeypatch.setattr(time, "time", lambda: NOW)
+    monkeypatch.setattr(Path, "home", lambda: paths.config_dir().parent)
     monkeypatch.setattr(messages, "new_id", lambda kind: f"{kind}-{next(numbers):08}")
 
 
@@ -158,17 +167,50 @@ def covered_by(*keys: str) -> Do:
 
 @every_look
 @every_size
-@pytest.mark.parametrize("key", ["f1", "ctrl+p", "ctrl+s"])
+@pytest.mark.parametrize("key", ["f1", "f2", "ctrl+p", "ctrl+s"])
 def test_a_screen_over_the_chat(key: str, picture: Callable[..., bool]) -> None:
     assert picture(covered_by(key))
 
 
 @every_look
 @every_size
-@pytest.mark.parametrize("command", ["tree", "theme", "usage", "context"])
+@pytest.mark.parametrize("command", ["tree", "theme", "usage", "context", "settings"])
 def test_a_screen_that_a_command_opens(command: str, picture: Callable[..., bool]) -> None:
     async def do(app: CodaApp, pilot: Pilot[int]) -> None:
         app.action_command(f"/{command}")
         await covered_by()(app, pilot)
+
+    assert picture(do)
+
+
+@every_look
+@every_size
+@pytest.mark.parametrize("tab", [0, 2, 3])  # the second is /context
+def test_a_tab_of_a_turn_that_is_inspected(tab: int, picture: Callable[..., bool]) -> None:
+    async def do(app: CodaApp, pilot: Pilot[int]) -> None:
+        app.flow.submit("and then?")
+        while app.flow.busy:
+            await pilot.pause(0.01)
+        turn = await last_turn(app.session)
+        facts = [(name, re.sub(r"\d+\.\d+ s", "1.23 s", value)) for name, value in turn.facts]
+        moments = [replace(moment, seconds=place / 4) for place, moment in enumerate(turn.moments)]
+        app.push_screen(Inspect(replace(turn, facts=facts, moments=moments), tab=tab))
+        await covered_by()(app, pilot)
+
+    assert picture(do)
+
+
+@every_look
+@every_size
+def test_answers_side_by_side(picture: Callable[..., bool]) -> None:
+    async def do(app: CodaApp, pilot: Pilot[int]) -> None:
+        app.action_command("/compare fake other What is in season now?")
+        await covered_by()(app, pilot)
+        while any(not pane.over for pane in app.screen.query(Pane)):
+            await pilot.pause(0.01)
+        for pane in app.screen.query(Pane):  # how long it took is never the same
+            facts = pane.query_one(".facts", Static)
+            facts.update(re.sub(r"\d+/s", "42/s", re.sub(r"\d+\.\d+ s", "1.2 s", str(facts.content))))
+            await pane.transcript.idle()
 
     assert picture(do)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from time import monotonic
 from typing import ClassVar, Final, assert_never
 
@@ -19,7 +20,7 @@ from textual.widgets import Static
 
 from coda_cli.chat.comparison import Comparison, Contender
 from coda_cli.chat.entry import Entry
-from coda_cli.chat.words import price
+from coda_cli.chat.words import counted, price
 from coda_cli.engine.core.events import (
     AnalyticsUpdate,
     ApprovalAnswered,
@@ -42,12 +43,14 @@ from coda_cli.engine.core.events import (
     RetryScheduled,
     ToolsUnavailable,
 )
+from coda_cli.tui.screens.hints import Hint
 from coda_cli.tui.screens.runs import one_line
 from coda_cli.tui.screens.sheet import Sheet
 from coda_cli.tui.transcript.styles import Styles
 from coda_cli.tui.transcript.view import Transcript
 
 _ANSWER: Final = "answer"
+_NUMBERS: Final = "1-4"
 
 
 class _Name(Static):
@@ -168,7 +171,7 @@ class Pane(Vertical):
         tokens = event.usage.output_tokens
         rate = f" ({tokens / event.latency:.0f}/s)" if tokens and event.latency > 0 else ""
         stopped = "" if event.status == "complete" else f"{event.status}, "
-        self._facts(f"{stopped}{event.latency:.1f} s{first} · {tokens:,} tokens{rate} · {price(event.cost)}")
+        self._facts(f"{stopped}{event.latency:.1f} s{first} · {counted(tokens, 'token')}{rate} · {price(event.cost)}")
 
     def _failed(self, event: ResponseError) -> None:
         why = str(event.error.get("message") or "the answer failed")
@@ -221,7 +224,7 @@ class Compare(Sheet[int | None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "choose(0)", "choose", key_display="1-4", id="compare.1"),
+        Binding("1", "choose(0)", "choose", key_display=_NUMBERS, id="compare.1"),
         Binding("2", "choose(1)", "Choose the second", show=False, id="compare.2"),
         Binding("3", "choose(2)", "Choose the third", show=False, id="compare.3"),
         Binding("4", "choose(3)", "Choose the fourth", show=False, id="compare.4"),
@@ -275,6 +278,12 @@ class Compare(Sheet[int | None]):
     def _leave_when_over(self) -> None:
         if self._leaving and not self._under_way and self.is_current:
             self.dismiss(self._choice)
+
+    def hints(self) -> Iterable[Hint]:
+        """As many numbers as there are answers."""
+        for hint in super().hints():
+            all_of_them = hint.action == "choose(0)" and hint.key == _NUMBERS
+            yield replace(hint, key=f"1-{len(self._panes)}") if all_of_them else hint
 
     # ---- keys -------------------------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ class Hint:
 
 
 class Hints(Widget):
-    """As many hints as fit, the first ones first. One line, nothing to focus."""
+    """As many hints as fit, the first ones first, and the last, which closes. One line, nothing to focus."""
 
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {"hints--key"}
@@ -61,6 +61,8 @@ class Hints(Widget):
     def render(self) -> Content:
         """The hints that fit."""
         width = self.content_size.width
+        last = self._hints[-1] if self._hints else None
+        kept = len(_BETWEEN) + cell_len(f"{last.key} {last.does}") if last is not None else 0
         key_style = self.get_visual_style("hints--key", partial=True)
         pieces: list[Content] = []
         self._ends = []
@@ -68,7 +70,7 @@ class Hints(Widget):
         for hint in self._hints:
             text = f"{hint.key} {hint.does}"
             taken = cell_len(text) + (len(_BETWEEN) if at else 0)
-            if at + taken > width:
+            if at + taken > width - (0 if hint is last else kept):
                 continue  # a shorter one after it may still fit
             if at:
                 pieces.append(Content(_BETWEEN))

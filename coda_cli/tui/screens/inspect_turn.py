@@ -157,7 +157,9 @@ async def _stored(session: ChatSession) -> Turn:
     if answer is None:
         return Turn()
     meta = answer.message.metadata
-    facts = [(name, str(meta[name])) for name in ("provider", "model", "finish_reason", "latency") if meta.get(name)]
+    facts = [(name, str(meta[name])) for name in ("provider", "model", "finish_reason") if meta.get(name)]
+    if isinstance(took := meta.get("latency"), int | float):
+        facts.append(("whole answer", f"{took:.2f} s"))
     cost, usage = meta.get("cost"), meta.get("usage")
     facts.append(("price", price(cost if isinstance(cost, int | float) else None)))
     if isinstance(usage, dict):

@@ -29,7 +29,10 @@ from coda_cli.tui.screens.picker import Grouped, KeyAction, Picker, PickerBase
 from coda_cli.tui.screens.runs import Row, Run, lit, one_line
 
 Kind = Literal["yes or no", "choice", "text", "number", "keys"]
-_NAME: Final = 34
+_NAME: Final = 30
+_VALUE: Final = 20
+"""Columns of a setting's name and of its value."""
+_ROOMY: Final = 118
 _NOT_SET: Final = "not set"
 
 
@@ -92,7 +95,7 @@ class SettingsScreen(PickerBase[None]):
     DEFAULT_CSS = """
     SettingsScreen {
         .about { height: 1; padding: 0 1; color: $text-muted; }
-        &.-wide .about { display: none; }
+        &.-roomy .about { display: none; }
     }
     """
 
@@ -107,6 +110,10 @@ class SettingsScreen(PickerBase[None]):
             actions=[KeyAction("delete", "unset", "back to default")],
             click_takes=False,
         )
+
+    def on_resize(self) -> None:
+        """Where it is wide enough, each row says what the setting is for."""
+        self.set_class(self.size.width >= _ROOMY, "-roomy")
 
     def compose_sheet(self) -> Iterable[Widget]:
         """The list; below it, where rows have no room for it, what the setting under the cursor is for."""
@@ -163,7 +170,9 @@ class SettingsScreen(PickerBase[None]):
         own = origin is not None and origin.kind != "default"
         left.append((" " * max(2, _NAME - len(label)), ""))
         left.append((value, "strong" if own else "dim"))
-        right: list[Run] = [(setting.about, "dim")] if self.has_class("-wide") else []
+        if self.has_class("-roomy"):
+            left += [(" " * max(2, _VALUE - len(value)), ""), (setting.about, "dim")]
+        right: list[Run] = []
         if own and origin is not None:
             place = one_line(origin.where.rsplit("/", 1)[-1])
             right.append((f"  {place}", "warn" if origin.kind in ("env", "flag") else "accent"))
