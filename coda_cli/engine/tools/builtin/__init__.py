@@ -10,6 +10,7 @@ BUILTIN: Final[dict[str, str]] = {
     "ask_user": f"{_HERE}.ask_user:AskUser",
     "calculator": f"{_HERE}.calculator:Calculator",
     "edit_file": f"{_HERE}.edit_file:EditFile",
+    "fetch_url": f"{_HERE}.fetch_url:FetchUrl",
     "generate_uuid": f"{_HERE}.generate_uuid:GenerateUuid",
     "get_date": f"{_HERE}.get_date:GetDate",
     "get_time": f"{_HERE}.get_time:GetTime",
