@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +22,7 @@ from coda_cli.engine.tools.supervised import failure, outcome_of
 
 _ALONE: Final = frozenset({Touches.WRITES, Touches.RUNS})
 """What is never done beside anything else."""
+_CHECKER: Final = "jsonschema.validators"
 _TIMES: Final = 3
 _LONGEST_LOOP: Final = 4
 """A row of up to so many calls that is made for the `_TIMES`th time running is a loop."""
@@ -60,6 +63,8 @@ class Executor:
                 yield ready
         if not jobs:
             return
+        if _CHECKER not in sys.modules and any(type(job.tool).check is BaseTool.check for job in jobs):
+            await asyncio.to_thread(import_module, _CHECKER)  # 35 ms that the screen need not wait for
         desk = Desk(turn, self._permissions, folder, self._lock())
         ended: asyncio.Queue[ToolResultPart | None] = asyncio.Queue()
         driver = asyncio.create_task(_drive(jobs, desk, ended))

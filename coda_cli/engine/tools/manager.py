@@ -154,7 +154,8 @@ class ToolManager:
     async def run(self, calls: Sequence[ToolCallPart], turn: ToolRound) -> AsyncGenerator[ToolResultPart, None]:
         """Run *calls* under the permissions; one result a call, as each ends. Raises only CancelledError."""
         offered = self._offered(turn.calling, turn.only, strict=False)
-        if self._executor is None:  # what runs calls is loaded with the first one
+        if self._executor is None:  # what runs calls is loaded with the first one, and the screen does not wait for it
+            await asyncio.to_thread(_load)
             from coda_cli.engine.tools.executor import Executor
 
             self._executor = Executor(self.permissions)
@@ -185,6 +186,11 @@ class ToolManager:
         near = difflib.get_close_matches(name, [*self.names(), *{tool.category for tool in self._tools.values()}], n=3)
         hint = "did you mean " + " or ".join(f"`{one}`" for one in near) + "?" if near else "see `coda tools list`"
         return UsageError(f"there is no tool `{name}`", hint=hint)
+
+
+def _load() -> None:
+    import_module("coda_cli.engine.tools.permissions")
+    import_module("coda_cli.engine.tools.executor")
 
 
 def _fits(wanted: str, name: str, tool: BaseTool) -> bool:
