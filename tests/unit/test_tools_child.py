@@ -156,6 +156,24 @@ async def test_the_caller_gets_no_foreign_children(kind: sandbox.Kind, tmp_path:
         os.waitpid(-1, os.WNOHANG)  # noqa: ASYNC222 -- it does not wait
 
 
+async def test_what_a_person_leaves_in_the_background_may_live_on(mark: str, tmp_path: Path) -> None:
+    """A person's own `!server &` is such a command: no limits, nothing that holds it, its own environment."""
+    command = Command(
+        shell_line(f"sleep {mark} & echo $! $MINE"),
+        tmp_path,
+        timeout=None,
+        confine=False,
+        environment={**os.environ, "MINE": "own"},
+        limits=None,
+        leave=True,
+    )
+    result = await run_child(command)
+    pid, mine = result.output.split()
+    assert mine == "own"
+    assert living(mark)
+    os.kill(int(pid), signal.SIGKILL)
+
+
 # -- its output
 
 

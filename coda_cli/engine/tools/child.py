@@ -269,7 +269,7 @@ def _order(command: Command, kind: sandbox.Kind, scratch: str, opened: list[int]
     argv = list(command.argv)
     confine: Confine | None = None
     if kind == "bubblewrap":
-        opened.append(_filter_file(command.network))
+        opened.append(_filter_file())
         argv = [
             *sandbox.bubblewrap_argv(folder, scratch, cwd, command.network, _hidden(folder), opened[-1]),
             *argv,
@@ -311,12 +311,12 @@ def _hidden(folder: str) -> list[str]:
     return [path for path in sandbox.hidden() if not folder or not Path(folder).is_relative_to(path)]
 
 
-def _filter_file(network: bool) -> int:
+def _filter_file() -> int:
     """A file in memory with the seccomp program that bubblewrap puts in force."""
     from coda_cli.engine.tools import kernel
 
     fd = os.memfd_create("filter")
-    os.write(fd, kernel.filter_program(inet=True, unix=network))
+    os.write(fd, kernel.filter_program(inet=True))
     os.lseek(fd, 0, os.SEEK_SET)
     return fd
 

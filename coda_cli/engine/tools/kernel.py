@@ -173,7 +173,7 @@ def hold_in(confine: Confine) -> None:
     if confine["landlock"]:
         _landlock(confine)
     if confine["filter"]:
-        install_filter(inet=confine["network"] or confine["namespaces"], unix=confine["network"])
+        install_filter(inet=confine["network"] or confine["namespaces"])
 
 
 def _drop_capabilities() -> None:
@@ -256,7 +256,7 @@ _IO_URING_SETUP: Final = 425
 _TIOCSTI: Final = 0x5412
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _ALLOW, _DENY = 0x7FFF0000, 0x00050000 | 1  # EPERM
-_UNIX, _INET, _INET6, _NETLINK = 1, 2, 10, 16
+_INET, _INET6, _NETLINK = 2, 10, 16
 
 
 def can_filter() -> bool:
@@ -264,15 +264,15 @@ def can_filter() -> bool:
     return platform.machine() in _MACHINES
 
 
-def filter_program(inet: bool, unix: bool) -> bytes:
-    """A seccomp program: sockets only of the given families (and netlink, which tells and does not send).
+def filter_program(inet: bool) -> bytes:
+    """A seccomp program: sockets of the internet only with *inet*, and netlink, which tells and does not send.
 
     Sockets of the file system are no matter of Landlock, and what listens there (Docker, D-Bus, tmux, an SSH agent)
     would act for a command outside of everything that holds it in. io_uring opens sockets unseen, the kernel's keyring
     holds secrets, TIOCSTI types into a terminal: they are denied, too.
     """
     audit, socket, ioctl, *keys = _MACHINES[platform.machine()]
-    families = [_NETLINK, *([_INET, _INET6] if inet else []), *([_UNIX] if unix else [])]
+    families = [_NETLINK, *([_INET, _INET6] if inet else [])]
     steps: list[tuple[int, int, int, int]] = [
         (_LOAD, 0, 0, 4),
         (_EQUAL, 1, 0, audit),
@@ -292,9 +292,9 @@ def filter_program(inet: bool, unix: bool) -> bytes:
     return b"".join(struct.pack("=HBBI", *step) for step in steps)
 
 
-def install_filter(inet: bool, unix: bool) -> None:
+def install_filter(inet: bool) -> None:
     """Put `filter_program()` in force for this process and all that it starts."""
-    program = filter_program(inet, unix)
+    program = filter_program(inet)
     steps = ctypes.create_string_buffer(program, len(program))
     head = ctypes.create_string_buffer(struct.pack("@HP", len(program) // 8, ctypes.addressof(steps)), 16)
     _prctl(_SECCOMP, 2, "seccomp", head)
