@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
+if __name__ == "__main__" and __spec__ is not None and not sys.flags.safe_path:
+    # `python -m` looks for modules in the working folder first. It may be a stranger's: nothing there is ours to run.
+    del sys.path[0]
+
 import gc
 import os
-import sys
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from coda_cli import paths
 from coda_cli.engine.core.tools import Decision, Effect, Touches
 from coda_cli.engine.tools.permissions import Permissions
 from coda_cli.engine.tools.rules import BadPattern, exact_pattern, parse
-from tests.unit.tool_calls import (
+from tests.unit.permission_calls import (
     ASK,
     COMMAND,
     EDIT,

@@ -11,7 +11,7 @@ from coda_cli import paths
 from coda_cli.engine.tools.permissions import Permissions
 from coda_cli.engine.tools.protected import coda_owns, forbidden, protected
 from coda_cli.engine.tools.rules import Rule
-from tests.unit.tool_calls import (
+from tests.unit.permission_calls import (
     ASK,
     EDIT,
     MODES,

@@ -14,7 +14,7 @@ from coda_cli import paths
 from coda_cli.engine.core.errors import ConfigError, UsageError
 from coda_cli.engine.core.tools import Decision
 from coda_cli.engine.tools.permissions import Permissions
-from tests.unit.tool_calls import (
+from tests.unit.permission_calls import (
     ASK,
     COMMAND,
     NO,

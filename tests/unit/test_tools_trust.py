@@ -46,25 +46,37 @@ def _append(path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"\n")
 
 
+def _link(path: Path) -> None:
+    """The same content under the same name, but by a link."""
+    elsewhere = path.parents[len(path.parts) - path.parts.index(".coda") - 1] / "elsewhere"
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+
+
+def _fill(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("")
+
+
+def _swap(one: Path, other: Path) -> None:
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+
+
 CHANGES: dict[str, Callable[[Path], object]] = {
     "a byte more": lambda coda: _append(coda / "coda.toml"),
     "a byte other": lambda coda: (coda / "tools" / "hello.py").write_text("print('hellO')\n"),
-    "a file more": lambda coda: (coda / "tools" / "more.py").write_text(""),
-    "an empty file in a new folder": lambda coda: ((coda / "new").mkdir(), (coda / "new" / "x").write_text("")),
+    "a file more": lambda coda: _fill(coda / "tools" / "more.py"),
+    "an empty file in a new folder": lambda coda: _fill(coda / "new" / "x"),
     "a file less": lambda coda: (coda / "tools" / "hello.py").unlink(),
     "another name": lambda coda: (coda / "tools" / "hello.py").rename(coda / "tools" / "hallo.py"),
     "another place": lambda coda: (coda / "tools" / "hello.py").rename(coda / "hello.py"),
-    "a link in its place": lambda coda: (
-        (coda / "tools" / "hello.py").rename(coda.parent / "hello.py"),
-        (coda / "tools" / "hello.py").symlink_to(coda.parent / "hello.py"),
-    ),
-    "all of it a link": lambda coda: (coda.rename(coda.parent / "other"), coda.symlink_to(coda.parent / "other")),
+    "a link in its place": lambda coda: _link(coda / "tools" / "hello.py"),
+    "a linked folder": lambda coda: _link(coda / "tools"),
+    "all of it a link": _link,
     "all of it gone": lambda coda: coda.rename(coda.parent / "other"),
-    "two contents swapped": lambda coda: (
-        (coda / "a").write_bytes((coda / "coda.toml").read_bytes()),
-        (coda / "coda.toml").write_bytes((coda / "tools" / "hello.py").read_bytes()),
-        (coda / "a").replace(coda / "tools" / "hello.py"),
-    ),
+    "two contents swapped": lambda coda: _swap(coda / "coda.toml", coda / "tools" / "hello.py"),
 }
 
 
@@ -141,6 +153,11 @@ def _socket(path: Path) -> None:
             os.chdir(old)
 
 
+def _huge(path: Path) -> None:
+    path.write_bytes(b"")
+    os.truncate(path, 1 << 40)
+
+
 HOSTILE: dict[str, Callable[[Path], object]] = {
     "a link to what never ends": lambda path: path.symlink_to("/dev/zero"),
     "a link to a file": lambda path: path.symlink_to("/etc/passwd"),
@@ -149,7 +166,7 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
     "a link to nothing": lambda path: path.symlink_to("nothing"),
     "a pipe": _fifo,
     "a socket": _socket,
-    "a huge file": lambda path: (path.write_bytes(b""), os.truncate(path, 1 << 40)),
+    "a huge file": _huge,
     "a deep folder": lambda path: path.joinpath(*"abcdefghij").mkdir(parents=True),
 }
 

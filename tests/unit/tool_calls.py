@@ -1,68 +1,33 @@
-"""Calls as the permissions see them: tools that never run, what they would do, and a person's answers."""
+"""Calls of the file tools, for the tests: planned, run, refused."""
 
-from __future__ import annotations
+import os
+from pathlib import Path
+from typing import Any
 
-from typing import get_args
+import pytest
 
-from coda_cli.engine.core.tools import (
-    Approval,
-    ApprovalMode,
-    ApprovalRequest,
-    Decision,
-    Effect,
-    ToolOutput,
-    Touches,
-    digest,
-)
-from coda_cli.engine.tools.base import BaseTool
-from coda_cli.engine.tools.permissions import Permissions
-from coda_cli.engine.tools.shell_words import simple_argv
-
-RUN, ASK, NO = "run", "ask", "refuse"
-MODES: tuple[ApprovalMode, ...] = get_args(ApprovalMode)
+from coda_cli.engine.core.tools import Effect
+from coda_cli.engine.tools.base import BaseTool, Planned, ToolContext, ToolError
 
 
-class Tool(BaseTool):
-    """A tool by name and by what it touches; judging never runs it."""
-
-    def __init__(self, name: str, touches: Touches) -> None:
-        self.name = name
-        self.touches = touches
-
-    async def run(self, arguments: object, context: object) -> ToolOutput:
-        raise AssertionError("judging runs nothing")
+def names(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder))  # noqa: PTH208 - a Path may not be listed in an async test
 
 
-TIME = Tool("get_time", Touches.NOTHING)
-READ = Tool("read_file", Touches.READS)
-WRITE = Tool("write_file", Touches.WRITES)
-EDIT = Tool("edit_file", Touches.WRITES)
-FETCH = Tool("fetch_url", Touches.NETWORK)
-COMMAND = Tool("run_command", Touches.RUNS)
-MCP = Tool("mcp__files__delete", Touches.RUNS)
+async def plan(tool: BaseTool, home: Path, **arguments: Any) -> Planned:
+    return await tool.plan(arguments, ToolContext(folder=home))
 
 
-def named(tool: Tool, what: str, *, outside: bool = False) -> Effect:
-    return Effect(f"{tool.name} {what}", rule=f"{tool.name} {what}", outside=outside)
+async def run(tool: BaseTool, home: Path, **arguments: Any) -> str:
+    return (await (await plan(tool, home, **arguments)).run()).text
 
 
-def command(line: str) -> Effect:
-    argv = simple_argv(line)
-    return Effect(line, detail=line, rule=f"run_command {line}" if argv else None, argv=argv)
+async def effect(tool: BaseTool, home: Path, **arguments: Any) -> Effect:
+    return (await plan(tool, home, **arguments)).effect
 
 
-def request(tool: Tool, effect: Effect, call: str = "c1") -> ApprovalRequest:
-    return ApprovalRequest("r1", call, tool.name, tool.touches, "{}", digest(call, tool.name, "{}"), effect)
-
-
-def say(decision: Decision, asked: ApprovalRequest) -> Approval:
-    return Approval(decision, asked.digest)
-
-
-def action(permissions: Permissions, tool: Tool, effect: Effect, mode: ApprovalMode = "ask", chat: str = "chat") -> str:
-    return permissions.judge(tool, effect, mode, chat).action
-
-
-def always(permissions: Permissions, line: str) -> None:
-    asked = request(COMMAND, command(line))
-    assert permissions.remember(asked, say(Decision.ALWAYS, asked), "chat") is not None
+async def refused(tool: BaseTool, home: Path, **arguments: Any) -> str:
+    with pytest.raises(ToolError) as caught:
+        await run(tool, home, **arguments)
+    assert "Errno" not in str(caught.value)
+    return str(caught.value)
