@@ -13,7 +13,7 @@ from coda_cli.engine.tools.builtin.list_files import ListFiles
 from coda_cli.engine.tools.builtin.read_file import ReadFile
 from coda_cli.engine.tools.builtin.search_files import SearchFiles
 from coda_cli.engine.tools.builtin.write_file import WriteFile
-from tests.unit.tool_calls import effect, names, plan, refused, run
+from tests.unit.file_calls import effect, names, plan, refused, run
 
 
 @pytest.fixture

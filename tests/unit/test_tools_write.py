@@ -17,7 +17,7 @@ from coda_cli.engine.tools.builtin.read_file import ReadFile
 from coda_cli.engine.tools.builtin.search_files import SearchFiles
 from coda_cli.engine.tools.builtin.write_file import WriteFile
 from coda_cli.engine.tools.diff import SHOWN, unified
-from tests.unit.tool_calls import effect, names, plan, refused, run
+from tests.unit.file_calls import effect, names, plan, refused, run
 
 ALL: tuple[BaseTool, ...] = (ReadFile(), ListFiles(), SearchFiles(), WriteFile(), EditFile())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,6 +59,8 @@ def _lines(text: str) -> list[str]:
 
 def _hunks(before: list[str], after: list[str]) -> list[list[_Opcode]]:
     """The changed places with some lines around them. What is alike at both ends is not compared."""
+    import difflib
+
     top = 0
     most = min(len(before), len(after))
     while top < most and before[top] == after[top]:

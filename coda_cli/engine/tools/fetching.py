@@ -110,11 +110,11 @@ class Fetcher:
 
     async def _asked(self, address: WebAddress, ips: Sequence[str], cancelled: threading.Event) -> Page | WebAddress:
         """The page, or where its server sends us: from the first of *ips* that can be connected to."""
-        context = await in_thread(lambda: self._tls(address), cancelled)
+        context, agent = await in_thread(lambda: (self._tls(address), _agent()), cancelled)
         last: ToolError | None = None
         for ip in ips:
             try:
-                return await _requested(address, ip, context)
+                return await _requested(address, ip, context, agent)
             except _NoConnectionError as exc:
                 last = ToolError(f"can't connect to {address.authority}: {exc}")
         raise last or ToolError(f"can't connect to {address.authority}")
@@ -130,21 +130,28 @@ class Fetcher:
         return self._context
 
 
+def _agent() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"coda/{version('coda-cli')}"
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "coda"
+
+
 class _NoConnectionError(Exception):
     """Nothing was sent yet: another address of the host may do."""
 
 
-async def _requested(address: WebAddress, ip: str, context: ssl.SSLContext) -> Page | WebAddress:
+async def _requested(address: WebAddress, ip: str, context: ssl.SSLContext, agent: str) -> Page | WebAddress:
     import httpx2
-
-    from coda_cli import __version__
 
     request = httpx2.Request(
         "GET",
         httpx2.URL(scheme=address.scheme, host=ip, port=address.port, raw_path=address.target.encode("ascii")),
         headers={
             "Host": address.authority,
-            "User-Agent": f"coda/{__version__}",
+            "User-Agent": agent,
             "Accept": _ACCEPT,
             "Accept-Encoding": "gzip, deflate",
             "Connection": "close",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set as AbstractSet
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ from coda_cli import paths
 
 Identity = tuple[int, int]
 """Device and inode: what a file or folder is, however it is spelled."""
-_NAMES: Final = re.compile(
+_NAMES: Final = (
     r"\.env(?!\.(?:example|sample|template|dist)$)(?:\..+)?"
     r"|.+\.env"
     r"|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?"
@@ -19,8 +20,7 @@ _NAMES: Final = re.compile(
     r"|[._]netrc|\.pgpass|\.my\.cnf|\.npmrc|\.pypirc|\.git-credentials|\.htpasswd|\.vault-token|\.dockercfg"
     r"|credentials(?:\.(?:json|toml|ya?ml|ini|db))?|secrets?\.(?:json|toml|ya?ml|ini|env)"
     r"|client_secret.*\.json|service[-_]account.*\.json|keys\.toml|terraform\.tfstate(?:\..+)?|g?shadow"
-    r"|\.(?:bash|zsh|python|psql|mysql|node_repl)_history",
-    re.IGNORECASE,
+    r"|\.(?:bash|zsh|python|psql|mysql|node_repl)_history"
 )
 _FOLDERS: Final = frozenset({".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".password-store"})
 
@@ -30,9 +30,14 @@ def secret(path: str, found: AbstractSet[Identity] = frozenset()) -> str:
     *above, name = [part.casefold() for part in path.split("/")]
     if not found.isdisjoint(own()):
         return "it is one of Coda's own files"
-    if _FOLDERS.intersection((*above, name)) or _NAMES.fullmatch(name):
+    if _FOLDERS.intersection((*above, name)) or _names().fullmatch(name):
         return "it may hold secrets"
     return ""
+
+
+@cache
+def _names() -> re.Pattern[str]:
+    return re.compile(_NAMES)  # not at import: it takes 5 ms
 
 
 def own() -> frozenset[Identity]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -148,6 +147,8 @@ def _but_for_blanks(lines: list[str], wanted: list[str]) -> Iterator[int]:
 
 def _close(lines: list[str], wanted: str) -> list[int]:
     """The numbers of the lines that are most like *wanted*, in their order."""
+    import difflib
+
     matcher = difflib.SequenceMatcher(autojunk=False)
     matcher.set_seq2(wanted.strip()[:_LETTERS])
     scores = []
