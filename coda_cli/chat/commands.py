@@ -51,6 +51,7 @@ def _table() -> tuple[Command, ...]:
         commands_messages,
         commands_models,
         commands_program as program,
+        commands_tools,
     )
 
     made = [
@@ -58,6 +59,7 @@ def _table() -> tuple[Command, ...]:
         *commands_messages.COMMANDS,
         *commands_models.COMMANDS,
         *commands_context.COMMANDS,
+        *commands_tools.COMMANDS,
         *commands_files.COMMANDS,
         *program.COMMANDS,
     ]

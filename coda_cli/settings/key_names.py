@@ -153,6 +153,12 @@ ACTIONS: Final[Mapping[str, str]] = {
     "confirm.no": "n",
     "confirm.left": "left,up",
     "confirm.right": "right,down",
+    # where a tool waits for a word
+    "approval.once": "y",
+    "approval.chat": "c",
+    "approval.always": "a",
+    "approval.no": "n",
+    "approval.reason": "r",
 }
 """Every action's name and its keys, several with commas."""
 
@@ -161,7 +167,7 @@ _PROMPT: Final = frozenset(
 )
 _MAIN: Final = frozenset({"prompt", "message", "sidebar"})
 _OVER: Final = frozenset(
-    {"picker", "models", "chats", "list", "text", "reader", "tree", "inspect", "compare", "ask", "confirm"}
+    {"picker", "models", "chats", "list", "text", "reader", "tree", "inspect", "compare", "ask", "confirm", "approval"}
 )
 _MEET: Final = (
     *(frozenset({"", place}) for place in _MAIN),

@@ -173,8 +173,7 @@ async def test_the_model_asks_and_the_person_chooses(tmp_path: Path) -> None:
 
 
 async def test_another_answer_stands_beside_the_steps_of_the_first(tmp_path: Path) -> None:
-    replies = [call("calculator", expression="2+2"), "It is 4.", "Four."]
-    async with chatting(tmp_path, *replies) as it:
+    async with chatting(tmp_path, call("calculator", expression="2+2"), "It is 4.", "Four.") as it:
         await it.ask("2+2?")
         generation = await it.session.retry()
         it.app.front.start(generation)  # type: ignore[union-attr]  # the chat is open

@@ -89,6 +89,7 @@ def places() -> Iterator[tuple[str, Iterable[BindingType]]]:
     """Every place where keys mean something of their own, and its bindings."""
     from coda_cli.tui.app import CodaApp
     from coda_cli.tui.prompt import Prompt
+    from coda_cli.tui.screens.approval import ApprovalSheet
     from coda_cli.tui.screens.ask_text import AskText
     from coda_cli.tui.screens.chats import Chats
     from coda_cli.tui.screens.compare import Compare
@@ -118,6 +119,7 @@ def places() -> Iterator[tuple[str, Iterable[BindingType]]]:
     yield "Comparing answers", Compare.__dict__["BINDINGS"]
     yield "Inspecting a turn", Inspect.__dict__["BINDINGS"]
     yield "In a text to read", [*Reader.__dict__["BINDINGS"], *TextView.__dict__["BINDINGS"]]
+    yield "Where a tool waits for your word", ApprovalSheet.__dict__["BINDINGS"]
     yield "Where something is asked", [*AskText.__dict__["BINDINGS"], *Confirm.__dict__["BINDINGS"]]
 
 
