@@ -51,21 +51,31 @@ if TYPE_CHECKING:
         ToolCallPart,
         ToolResultPart,
     )
-    from coda_cli.engine.core.ports import ConversationStore, ModelInfo, ProviderRequest, UsageSink
+    from coda_cli.engine.core.ports import Approver, ConversationStore, ModelInfo, ProviderRequest, ToolSpec, UsageSink
     from coda_cli.engine.core.profiles import ModelProfile
     from coda_cli.engine.core.responses import LLMResponse, LLMStreamChunk
+    from coda_cli.engine.core.tools import Approval, ApprovalRequest, Decision, Effect, ToolOutput, Touches
     from coda_cli.engine.core.usage import FinishReason, Status, TokenUsage
     from coda_cli.engine.generation import Generation
     from coda_cli.engine.manager import LLMManager
     from coda_cli.engine.providers.base import BaseLLMProvider
     from coda_cli.engine.providers.scripted import Reply, ScriptedProvider
+    from coda_cli.engine.tools.base import BaseTool, Planned, ToolContext, ToolError
+    from coda_cli.engine.tools.function import tool
+    from coda_cli.engine.tools.manager import ToolManager
+    from coda_cli.engine.tools.permissions import Permissions
 
 __version__: Final = "0.1.0"
 
 _CORE: Final = "coda_cli.engine.core"
+_TOOLS: Final = "coda_cli.engine.tools"
 _HOMES: Final[dict[str, str]] = {
+    "Approval": f"{_CORE}.tools",
+    "ApprovalRequest": f"{_CORE}.tools",
+    "Approver": f"{_CORE}.ports",
     "AudioPart": f"{_CORE}.messages",
     "BaseLLMProvider": "coda_cli.engine.providers.base",
+    "BaseTool": f"{_TOOLS}.base",
     "CodaError": f"{_CORE}.errors",
     "ConfigError": f"{_CORE}.errors",
     "Conversation": "coda_cli.engine.conversations.tree",
@@ -73,6 +83,8 @@ _HOMES: Final[dict[str, str]] = {
     "ConversationInfo": "coda_cli.engine.conversations.info",
     "ConversationManager": "coda_cli.engine.conversations.manager",
     "ConversationStore": f"{_CORE}.ports",
+    "Decision": f"{_CORE}.tools",
+    "Effect": f"{_CORE}.tools",
     "Event": f"{_CORE}.events",
     "FilePart": f"{_CORE}.messages",
     "FinishReason": f"{_CORE}.usage",
@@ -102,6 +114,8 @@ _HOMES: Final[dict[str, str]] = {
     "MessageRole": f"{_CORE}.messages",
     "ModelInfo": f"{_CORE}.ports",
     "ModelProfile": f"{_CORE}.profiles",
+    "Permissions": f"{_TOOLS}.permissions",
+    "Planned": f"{_TOOLS}.base",
     "ProviderConfig": f"{_CORE}.config",
     "ProviderRequest": f"{_CORE}.ports",
     "ReasoningDelta": f"{_CORE}.events",
@@ -115,14 +129,25 @@ _HOMES: Final[dict[str, str]] = {
     "TokenUsage": f"{_CORE}.usage",
     "ToolCallDelta": f"{_CORE}.events",
     "ToolCallPart": f"{_CORE}.messages",
+    "ToolContext": f"{_TOOLS}.base",
+    "ToolError": f"{_TOOLS}.base",
+    "ToolManager": f"{_TOOLS}.manager",
+    "ToolOutput": f"{_CORE}.tools",
     "ToolResultPart": f"{_CORE}.messages",
+    "ToolSpec": f"{_CORE}.ports",
+    "Touches": f"{_CORE}.tools",
     "Usage": f"{_CORE}.events",
     "UsageSink": f"{_CORE}.ports",
+    "tool": f"{_TOOLS}.function",
 }
 
 __all__ = [
+    "Approval",
+    "ApprovalRequest",
+    "Approver",
     "AudioPart",
     "BaseLLMProvider",
+    "BaseTool",
     "CodaError",
     "ConfigError",
     "Conversation",
@@ -130,6 +155,8 @@ __all__ = [
     "ConversationInfo",
     "ConversationManager",
     "ConversationStore",
+    "Decision",
+    "Effect",
     "Event",
     "FilePart",
     "FinishReason",
@@ -159,6 +186,8 @@ __all__ = [
     "MessageRole",
     "ModelInfo",
     "ModelProfile",
+    "Permissions",
+    "Planned",
     "ProviderConfig",
     "ProviderRequest",
     "ReasoningDelta",
@@ -172,9 +201,16 @@ __all__ = [
     "TokenUsage",
     "ToolCallDelta",
     "ToolCallPart",
+    "ToolContext",
+    "ToolError",
+    "ToolManager",
+    "ToolOutput",
     "ToolResultPart",
+    "ToolSpec",
+    "Touches",
     "Usage",
     "UsageSink",
+    "tool",
 ]
 
 
