@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import resource
 import threading
 from pathlib import Path
 
@@ -185,6 +186,20 @@ class TestListing:
         assert "103 more are not shown" in text
         assert text.count("\n") == 500
 
+    async def test_thousands_of_folders_are_not_held_open(self, home: Path) -> None:
+        for number in range(1500):
+            (home / f"{number:04}").mkdir()
+            (home / f"{number:04}" / "f").write_text("")
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        try:
+            text = await run(ListFiles(), home, depth=2, pattern="f")
+            await run(SearchFiles(), home, text="x")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert "1000 more are not shown" in text
+        assert "can't be read" not in text
+
     async def test_no_link_is_followed_and_no_name_breaks_a_line(self, home: Path) -> None:
         (home / "loop").symlink_to(".")
         (home / "a\nb").write_text("")
@@ -261,9 +276,7 @@ class TestSearching:
         with pytest.raises(ToolError, match=r"takes too long \(f\)"):
             await planned.run()
 
-    @pytest.mark.parametrize(
-        "pattern", ["(" * 5000, "a{99999999999}", "[" * 100, "\\", "(?P<n>x)(?P<n>y)", "a" * 3000]
-    )
+    @pytest.mark.parametrize("pattern", ["(" * 5000, "a{99999999999}", "[" * 100, "\\", "(?P<n>x)(?P<n>y)", "a" * 3000])
     async def test_an_expression_that_is_none_or_too_large_is_refused_in_words(self, home: Path, pattern: str) -> None:
         (home / "f").write_text("a" * 100)
         context = ToolContext(folder=home, timeout=2.0)

@@ -162,6 +162,20 @@ class TestWriting:
         assert (tmp_path / "theirs").read_text() == "old"
         assert (home / "f").read_text() == "new"
 
+    async def test_what_was_approved_outside_is_written_there_and_nowhere_else(
+        self, home: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "theirs").mkdir()
+        await run(WriteFile(), home, path="../theirs/f", content="new")
+        assert (tmp_path / "theirs" / "f").read_text() == "new"
+        planned = await plan(WriteFile(), home, path="../theirs/f", content="newer")
+        (tmp_path / "theirs").rename(tmp_path / "moved")
+        (tmp_path / "theirs").symlink_to(home)
+        (home / "f").write_text("new")
+        with pytest.raises(ToolError, match="has changed since"):
+            await planned.run()
+        assert (home / "f").read_text() == "new"
+
     async def test_outside_no_folders_are_made(self, home: Path) -> None:
         assert "no folders are made" in await refused(WriteFile(), home, path="../a/b", content="")
 

@@ -40,8 +40,9 @@ class Effect:
     """What a call will do, told before it is done.
 
     `summary` is one line, `detail` all that will run or be sent, `diff` (unified) what a file will become. `outside`:
-    it reaches beyond the working folder. `rule` is the exact pattern that a person may allow for good (None: never),
-    `argv` the one simple command that it runs (None: not one, or no command).
+    it reaches beyond the working folder, or a person is asked for another `reason` (a few words). `rule` is the exact
+    pattern that they may allow for good (None: never), `argv` the one simple command that it runs (None: not one, or
+    no command).
     """
 
     summary: str
@@ -50,6 +51,7 @@ class Effect:
     outside: bool = False
     rule: str | None = None
     argv: tuple[str, ...] | None = None
+    reason: str = ""
 
 
 class Decision(StrEnum):

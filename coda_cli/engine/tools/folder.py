@@ -79,7 +79,8 @@ class Place:
 
     def rule(self, tool: str) -> str:
         """What rules about *tool* are compared with."""
-        return f"{tool} {self.shown}"
+        text = self.shown.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return f"{tool} {text}"  # it is shown and stored: half a character could be neither
 
     def open_file(self) -> Held:
         """The file for reading. Raises ToolError for what is no plain file, is gone, or is another by now."""

@@ -205,4 +205,5 @@ def _names_a_file_here(request: ApprovalRequest, pattern: Pattern) -> bool:
 
 
 def _reason(tool: BaseTool, effect: Effect) -> str:
-    return f"{_WHY[tool.touches]}{', outside the working folder' if effect.outside else ''}"
+    beyond = effect.reason or ("outside the working folder" if effect.outside else "")
+    return f"{_WHY[tool.touches]}, {beyond}" if beyond else _WHY[tool.touches]

@@ -64,7 +64,7 @@ def effect(tool: str, verb: str, target: Target, diff: Diff) -> Effect:
     detail = "\n".join(
         (target.shown, *(f"makes the folder {readable(one)}" for one in place.missing), *((reason,) if reason else ()))
     )
-    return Effect(summary, detail=detail, diff=diff.text, outside=bool(reason), rule=place.rule(tool))
+    return Effect(summary, detail=detail, diff=diff.text, outside=bool(reason), rule=place.rule(tool), reason=reason)
 
 
 def replace(target: Target, content: bytes) -> str:
@@ -130,7 +130,10 @@ def _put(place: Place, parent: Held, content: bytes) -> str:
     except BaseException:
         _remove(temporary, parent)
         raise
-    os.fsync(parent.fd)
+    try:
+        os.fsync(parent.fd)
+    except OSError:
+        pass  # the file is there; not every file system syncs a folder
     if status is not None and status.st_nlink > 1:
         return f"the file had {status.st_nlink} names (hard links): only this one has the new content"
     return ""

@@ -27,12 +27,11 @@ class ListFiles(BaseTool):
         "type": "object",
         "properties": {
             "path": {"type": "string", "default": ".", "description": "the folder, relative to the working folder"},
-            "pattern": {"type": ["string", "null"], "default": None, "description": "only names like this, e.g. *.py"},
+            "pattern": {"type": "string", "description": "only names like this, e.g. *.py"},
             "depth": {
-                "type": ["integer", "null"],
+                "type": "integer",
                 "minimum": 1,
                 "maximum": DEEPEST,
-                "default": None,
                 "description": "how many levels of folders to look into (2, or all with a pattern)",
             },
             "ignored": {"type": "boolean", "default": False, "description": "also files that git ignores"},
@@ -75,10 +74,15 @@ class ListFiles(BaseTool):
 
 def _listing(walk: Walk, shown: str, pattern: str | None) -> ToolOutput:
     wanted = glob(pattern) if pattern else None
-    found = [entry for entry in walk if wanted is None or wanted.verdict(entry.path.rstrip("/"), entry.is_folder)]
+    # Lines, not entries: those hold their folder open.
+    found = [
+        (entry.path, _line(entry))
+        for entry in walk
+        if wanted is None or wanted.verdict(entry.path.rstrip("/"), entry.is_folder)
+    ]
     # The nearest first where there are too many, then in the order of a tree.
-    kept = sorted(sorted(found, key=lambda entry: entry.path.rstrip("/").count("/"))[:_LISTED], key=lambda e: e.path)
-    lines = [_line(entry) for entry in kept]
+    kept = sorted(sorted(found, key=lambda one: one[0].rstrip("/").count("/"))[:_LISTED])
+    lines = [line for _, line in kept]
     notes = [
         f"{len(found) - len(kept)} more are not shown: name a folder or a pattern" if len(found) > len(kept) else "",
         walk.cut,

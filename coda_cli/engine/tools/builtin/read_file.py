@@ -65,12 +65,11 @@ class ReadFile(BaseTool):
 def reading(tool: str, verb: str, place: Place) -> Effect:
     """What a person is told of *tool* reading *place*: outside of the folder, and for secrets, they are asked."""
     shown = readable(place.shown)
-    reason = place.secret()
-    if reason:
-        return Effect(f"{verb} {shown}: {reason}", f"{shown}\n{reason}", outside=True, rule=place.rule(tool))
-    if place.outside:
-        return Effect(f"{verb} {shown}, outside the working folder", detail=shown, outside=True, rule=place.rule(tool))
-    return Effect(f"{verb} {shown}", rule=place.rule(tool))
+    reason = place.secret() or ("outside the working folder" if place.outside else "")
+    if not reason:
+        return Effect(f"{verb} {shown}", rule=place.rule(tool))
+    summary, detail = f"{verb} {shown}: {reason}", f"{shown}\n{reason}"
+    return Effect(summary, detail, outside=True, rule=place.rule(tool), reason=reason)
 
 
 def _open(context: ToolContext, path: str) -> tuple[Place, Held]:

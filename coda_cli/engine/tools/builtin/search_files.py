@@ -36,7 +36,7 @@ class SearchFiles(BaseTool):
         "properties": {
             "text": {"type": "string", "minLength": 1, "description": "what to look for"},
             "path": {"type": "string", "default": ".", "description": "folder or file to look in"},
-            "glob": {"type": ["string", "null"], "default": None, "description": "only files like this, e.g. *.py"},
+            "glob": {"type": "string", "description": "only files like this, e.g. *.py"},
             "regex": {"type": "boolean", "default": False, "description": "text is a regular expression (Python)"},
             "ignore_case": {"type": "boolean", "default": False, "description": "upper and lower case are the same"},
             "max_results": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
