@@ -135,11 +135,12 @@ sandbox.confinement = lambda: sandbox._confinement({kind!r}, "sweep", "")
 line = "trap '' TERM; (setsid sleep {mark} &); echo up >up; sleep {mark}; sleep {mark}"
 asyncio.run(run_child(Command(shell_line(line), Path({str(tmp_path)!r}))))
 """
-    with subprocess.Popen([sys.executable, "-c", script]) as coda:
+    with subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "TMPDIR": str(tmp_path)}) as coda:
         _until(lambda: tmp_path.joinpath("up").exists())
         assert len(living(mark)) > 1
         coda.send_signal(signal.SIGKILL)
     _until(lambda: living(mark) == [])
+    _until(lambda: not [name for name in _names(tmp_path) if name.startswith("coda-") and name != "coda-home"])
 
 
 def _until(true: object) -> None:

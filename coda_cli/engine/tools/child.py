@@ -280,6 +280,7 @@ def _order(command: Command, kind: sandbox.Kind, scratch: str, opened: list[int]
     return {
         "argv": argv,
         "cwd": cwd,
+        "scratch": scratch,
         "env": environment,
         "timeout": command.timeout,
         "grace": GRACE,

@@ -55,6 +55,7 @@ class Order(TypedDict):
 
     argv: list[str]
     cwd: str
+    scratch: str
     env: dict[str, str]
     timeout: float | None
     grace: float
@@ -283,8 +284,10 @@ class Supervisor:
         try:
             while self._out:
                 del self._out[: os.write(1, self._out)]
-        except OSError:
-            pass  # nobody listens any more
+        except OSError:  # nobody listens any more, so nobody tidies up
+            import shutil
+
+            shutil.rmtree(self._order["scratch"], ignore_errors=True)
 
 
 def _drain(fd: int) -> None:
