@@ -21,7 +21,7 @@ from coda_cli.cli.loop import run_async
 from coda_cli.cli.output import EXIT_INTERRUPTED, EXIT_OK, EXIT_PIPE, report, say, style, warn, write_failed
 from coda_cli.cli.resume import resume
 from coda_cli.cli.status_line import StatusLine
-from coda_cli.cli.tool_choice import choice
+from coda_cli.cli.tool_choice import choice, ready
 from coda_cli.engine.core.errors import LLMError, LLMTimeoutError, UsageError
 from coda_cli.engine.core.events import (
     ContextCompacted,
@@ -158,6 +158,8 @@ class _Asking:
             choice = await manager.default_choice()
             self._specs = [ModelSpec(spec.provider or choice.name, spec.model) for spec in self._specs]
             announce(choice, self._wired.settings, remember=self._asked.log)
+        if self._tools != ():
+            await ready(self._wired, self._tools)
         try:
             code = await self._several() if len(self._specs) > 1 else await self._single()
         except BrokenPipeError as exc:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from coda_cli.bootstrap import Wired
 from coda_cli.chat.attachments import printable
+from coda_cli.cli.output import warn
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.tools import ApprovalMode
 
@@ -29,6 +30,19 @@ class ToolChoice:
         """Hold *wired* to the mode."""
         if self.mode is not None:
             wired.manager.config.function_calling.approval_mode = self.mode
+
+
+async def ready(wired: Wired, only: Sequence[str] | None) -> None:
+    """Find the tools, tell what is wrong with a person's own. Raises UsageError for one in *only* that is not there."""
+    from coda_cli.engine.tools.manager import ToolManager
+
+    tools = wired.manager.tools
+    if not isinstance(tools, ToolManager):
+        return
+    await tools.ready()
+    for problem in tools.problems:
+        warn(problem)
+    tools.specs(wired.manager.config.function_calling, only)
 
 
 def choice(

@@ -88,6 +88,7 @@ class Flow:
             pass  # the answer itself tells it
         view = AnswerView(app.transcript, app.status, app.note, self._told)
         await view.follow(generation)
+        self._tell_problems()
         outcome = generation.outcome
         response = outcome.response if outcome is not None else None
         await self._settle(view, response.metadata if response is not None else {})
@@ -96,6 +97,14 @@ class Flow:
         else:
             app.work(app.show_title())
         app.answer_ended(seconds=monotonic() - started)
+
+    def _tell_problems(self) -> None:
+        """Tell once which of the person's own tools are left out, and why."""
+        tools = self._session.manager.tools
+        for problem in tools.problems if tools is not None else ():
+            if problem not in self._told:
+                self._told.add(problem)
+                self.note(problem)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         """The answer is there, or what shows it is broken; the next question may come."""

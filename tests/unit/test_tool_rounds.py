@@ -43,6 +43,7 @@ class FakeTools:
     rounds: list[ToolRound] = field(default_factory=list)
     called: list[ToolCallPart] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     async def ready(self) -> None:
         """Always."""

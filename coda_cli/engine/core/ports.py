@@ -226,7 +226,12 @@ class ToolRound:
 
 
 class ToolPort(Protocol):
-    """The tools of a manager: what a model is told of them, and how its calls are run."""
+    """The tools of a manager: what a model is told of them, and how its calls are run.
+
+    `problems` are what `ready` found wrong with some that are left out, a line each for the person.
+    """
+
+    problems: list[str]
 
     async def ready(self) -> None:
         """Return once all tools are known. Raises CodaError."""
