@@ -30,6 +30,8 @@ _OPENING: Final = frozenset(
 """Actions of bindings behind which something opens, or the focus goes elsewhere."""
 _SOON: Final = 0.4
 """Seconds that keys wait for a command that may open nothing."""
+_NEXT: Final = 1.0
+"""The same behind a screen that has closed."""
 LATE: Final = 5.0
 """The same where it is known that a screen opens."""
 _DRAIN: Final = 0.2
@@ -58,10 +60,15 @@ class TypedAhead(App[int]):
         """Every event comes by here first."""
         if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
             await super().on_event(event)
-        elif self._waits and not self._is_interrupt(event):
+        elif (self._waits or self._half_open()) and not self._is_interrupt(event):
             self._ahead.append(event)
         else:
             await self._type(event)
+
+    def _half_open(self) -> bool:
+        """Whether a screen is on top that has nothing yet to type in: such a one tells `Opened`, and `is_there`."""
+        screen = self.screen_stack[-1] if self.screen_stack else None
+        return getattr(screen, "is_there", True) is False
 
     def _is_interrupt(self, event: events.Event) -> bool:
         """Ctrl+C waits for nothing."""
@@ -120,7 +127,7 @@ class TypedAhead(App[int]):
         if self._limit is not None:
             self._limit.stop()
             self._limit = None
-        while self._ahead and not self._waits:
+        while self._ahead and not self._waits and not self._half_open():
             await self._type(self._ahead.pop(0))
 
     # ---- commands ---------------------------------------------------------------------------------------------------
@@ -138,5 +145,5 @@ class TypedAhead(App[int]):
     def pop_screen(self) -> AwaitComplete:
         """A screen closes; the command that it belongs to may open the next one."""
         if self._commands:
-            self.wait_for_screen()
+            self.wait_for_screen(_NEXT)
         return super().pop_screen()

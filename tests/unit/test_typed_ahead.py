@@ -31,7 +31,7 @@ async def until_open(it: Chat, kind: type[Any], typed: str) -> None:
 
     def there() -> bool:
         screen = it.app.screen
-        return isinstance(screen, kind) and screen.query_one(FilterInput).value == typed
+        return isinstance(screen, kind) and [line.value for line in screen.query(FilterInput)] == [typed]
 
     await it.until(there)
 

@@ -17,6 +17,7 @@ from coda_cli.engine.core.errors import CodaError, LLMError
 from coda_cli.engine.core.ports import ModelInfo
 from coda_cli.settings.model_cache import remember_models
 from coda_cli.tui.screens.picker import Grouped, PickerBase
+from coda_cli.tui.screens.rows import RowList
 from coda_cli.tui.screens.runs import Row, Run, lit, one_line
 from coda_cli.tui.status import short
 
@@ -93,6 +94,8 @@ class Models(PickerBase[str | None]):
             self._now = "/".join(await self._session.model_name())
         except LLMError:
             return  # none can answer: that is what this list is opened for
+        if not self.query(RowList):
+            return  # it has been closed meanwhile
         untouched = self.current == self._first_cursor and not self.typed
         self.set_options(self._options())
         if untouched:
@@ -128,7 +131,7 @@ class Models(PickerBase[str | None]):
         self._choices = [*others[:place], *kept, *listed.values(), *others[place:]]
 
     def _renew(self) -> None:
-        if self.is_running:
+        if self.is_running and self.query(RowList):
             self.set_options(self._options())
 
     # ---- options ----------------------------------------------------------------------------------------------------

@@ -51,6 +51,8 @@ class Sheet(ModalScreen[R], Generic[R]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (100, "-wide")]  # noqa: RUF012 - Textual's own form
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012 - Textual's own form
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "close", id="sheet.close")]
+    is_there = False
+    """Whether it has told that it is open, and takes keys."""
     SMALL: ClassVar[bool] = False
     """Whether it is only as large as what it holds."""
 
@@ -77,7 +79,11 @@ class Sheet(ModalScreen[R], Generic[R]):
 
     def on_screen_resume(self) -> None:
         """It is there: what was typed meanwhile comes behind the focus."""
-        self.call_later(lambda: self.post_message(Opened()))
+        self.call_later(self._tell_opened)
+
+    def _tell_opened(self) -> None:
+        self.is_there = True
+        self.post_message(Opened())
 
     def opening(self) -> None:
         """Another screen comes over this one: keys wait for it."""
