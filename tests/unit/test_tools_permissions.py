@@ -194,6 +194,17 @@ def test_a_tool_alone_does_not_reach_out_of_the_folder(folder: Path) -> None:
     assert action(permissions, COMMAND, Effect("a", outside=True)) == ASK
 
 
+def test_what_is_asked_for_a_reason_is_allowed_by_its_own_name_only(folder: Path) -> None:
+    secret = Effect("read .env", rule="read_file .env", outside=True, reason="it may hold secrets")
+    for wide in ("read_file", "read_file *", "read_file **"):
+        assert action(Permissions(folder, allow=[wide]), READ, secret) == ASK, wide
+    assert action(Permissions(folder, allow=["read_file .env"]), READ, secret) == RUN
+    assert "it may hold secrets" in Permissions(folder).judge(READ, secret, "ask", "chat").why
+    elsewhere = named(READ, "/data/a", outside=True)
+    assert action(Permissions(folder, allow=["read_file /data/*"]), READ, elsewhere) == RUN
+    assert action(Permissions(folder, allow=["read_file"]), READ, elsewhere) == ASK
+
+
 def test_more_arguments_only_by_hand_and_only_plain_ones(folder: Path) -> None:
     permissions = Permissions(folder, allow=["run_command pytest -q *", "run_command git log *"])
     for line in ("pytest -q", "pytest -q tests", "pytest -q tests/a.py::test_b", "git log HEAD"):

@@ -52,9 +52,12 @@ class _InForce:
             return self.rule.text == tool and self.effect == effect
         return self.pattern is not None and self.pattern.allows(subject)
 
-    def reaches_outside(self) -> bool:
-        """Whether it names something outside the working folder itself, rather than a tool alone."""
-        return self.effect is not None or (self.pattern is not None and not self.pattern.names_nothing)
+    def means(self, effect: Effect, guarded: bool) -> bool:
+        """Whether it speaks of what needs a word of its own: by name, or a folder elsewhere by its whole path."""
+        if self.pattern is None or not self.pattern.wide:
+            return True
+        elsewhere = effect.outside and not effect.reason and self.pattern.what.startswith("/")
+        return not guarded and (elsewhere or not effect.outside)
 
 
 class Permissions:
@@ -95,9 +98,8 @@ class Permissions:
             return Verdict("ask", doubt)
         guarded = protected(path, self.folder) if path and tool.touches is Touches.WRITES else None
         for rule in rules:
-            named = rule.reaches_outside() or not (effect.outside or guarded)
-            exact = not guarded or rule.pattern is None or not rule.pattern.wide
-            if rule.rule.allow and named and exact and rule.covers(tool.name, effect, subject):
+            named = rule.means(effect, guarded is not None)
+            if rule.rule.allow and named and rule.covers(tool.name, effect, subject):
                 return Verdict("run", visible_line(f"allowed by the rule `{rule.rule.text}`"))
         return self._by_mode(tool, effect, mode, guarded)
 
