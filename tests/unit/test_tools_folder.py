@@ -386,7 +386,7 @@ def test_no_folder_that_is_swapped_for_a_link_leads_out(home: Path, tmp_path: Pa
     assert seen[b"inside"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3_000 if os.environ.get("CODA_TEST_LONG") else 100, deadline=None)
 @given(st.lists(st.sampled_from(["..", ".", "", "sub", "deep", "a.txt", "b.txt", "out", "in", "up", "~"]), max_size=12))
 def test_a_path_is_inside_exactly_if_the_system_says_so(parts: list[str]) -> None:
     import tempfile

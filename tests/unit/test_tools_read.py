@@ -191,7 +191,7 @@ class TestListing:
             (home / f"{number:04}").mkdir()
             (home / f"{number:04}" / "f").write_text("")
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(names(Path("/dev/fd"))) + 100, hard))
         try:
             text = await run(ListFiles(), home, depth=2, pattern="f")
             await run(SearchFiles(), home, text="x")
@@ -273,7 +273,7 @@ class TestSearching:
         (home / "f").write_text("a" * 60 + "!\n")
         context = ToolContext(folder=home, timeout=1.0)
         planned = await SearchFiles().plan({"text": pattern, "regex": True}, context)
-        with pytest.raises(ToolError, match=r"takes too long \(f\)"):
+        with pytest.raises(ToolError, match="takes too long"):
             await planned.run()
 
     @pytest.mark.parametrize("pattern", ["(" * 5000, "a{99999999999}", "[" * 100, "\\", "(?P<n>x)(?P<n>y)", "a" * 3000])
