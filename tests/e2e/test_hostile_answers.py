@@ -74,14 +74,14 @@ def vendor(coda: Program) -> Iterator[FakeVendor]:
 
 
 @pytest.fixture
-def chat(coda: Program, vendor: FakeVendor) -> Iterator[Chat]:
+def chat(coda: Program, vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Chat]:
     script, ticks = coda.folder / "probe.py", coda.folder / "ticks"
     script.write_text(PROBE)
     sitting = Sitting(coda, ["chat"], python=str(script), env={"TICKS": str(ticks)})
     sitting.until(READY)
     feed = sitting._stream.feed
     # Not the program's work: this test's terminal normalises a cell anew with every mark.
-    sitting._stream.feed = lambda piece: feed(piece.replace(MARK * 100, b""))  # type: ignore[method-assign]
+    monkeypatch.setattr(sitting._stream, "feed", lambda piece: feed(piece.replace(MARK * 100, b"")))
     yield Chat(sitting, ticks)
     sitting.close()
 
