@@ -45,7 +45,7 @@ async def test_reading_here_runs_without_a_question(home: Path) -> None:
     cases: list[tuple[str, dict[str, Any], str]] = [
         ("read_file", {"path": "a.txt"}, "hello\n"),
         ("list_files", {}, ".env (11 bytes)\na.txt (6 bytes)"),
-        ("search_files", {"text": "hell"}, "a.txt:1: hello\n[1 files that may hold secrets left out]"),
+        ("search_files", {"text": "hell"}, "a.txt:1: hello\n[left out: 1 that may hold secrets]"),
     ]
     for name, arguments, text in cases:
         for mode in ("ask", "read-only", "accept-edits", "all"):

@@ -209,6 +209,8 @@ def test_a_name_that_is_no_utf8_is_listed_and_found_again(home: Path) -> None:
     (home / "line\nbreak").write_text("odd")
     assert readable("line\nbreak") == "line\\x0abreak"
     assert content(find(home, "line\\x0abreak")) == b"odd"
+    for odd in ("a\\x00b", "\\ud83d", "\\x2e\\x2e"):
+        assert find(home, odd).shown in (odd, str(home.parent))
     (home / "caf\\xe9.txt").write_text("the name itself goes first")
     assert content(find(home, "caf\\xe9.txt")) == b"the name itself goes first"
 

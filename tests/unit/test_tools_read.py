@@ -244,13 +244,16 @@ class TestSearching:
         assert text.splitlines() == [
             "sub/b.py:2: # needle here",
             "sub/c.txt:1: needle needle",
-            "[1 files that may hold secrets left out]",
+            "[left out: 1 that may hold secrets]",
         ]
         assert "a.py:2: print('Needle')" in await run(SearchFiles(), code, text="NEEDLE", ignore_case=True)
         assert "c.txt" not in await run(SearchFiles(), code, text="needle", glob="*.py")
         assert await run(SearchFiles(), code, text="needle", path="sub/c.txt") == "sub/c.txt:1: needle needle"
         assert (await run(SearchFiles(), code, text="needle", path="sub")).startswith("sub/b.py:2:")
         assert (await run(SearchFiles(), code, text="nothing")).startswith("no line contains it (4 files searched)")
+
+    async def test_lines_are_searched_one_at_a_time(self, code: Path) -> None:
+        assert "one line at a time" in await refused(SearchFiles(), code, text="import os\nprint")
 
     async def test_a_regular_expression(self, code: Path) -> None:
         text = await run(SearchFiles(), code, text=r"^\W*needle\b", regex=True)
@@ -313,4 +316,4 @@ class TestSearching:
     async def test_large_files_are_left_out_and_told(self, home: Path) -> None:
         with (home / "large").open("wb") as file:
             file.truncate(6 << 20)
-        assert "1 files over 5.0 MB left out" in await run(SearchFiles(), home, text="x")
+        assert "left out: 1 over 5.0 MB" in await run(SearchFiles(), home, text="x")

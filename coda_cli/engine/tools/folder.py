@@ -126,7 +126,10 @@ class Folder:
         """Where *written* leads: relative to the folder, absolute, or from `~`. Raises ToolError."""
         names = [_checked(written)]
         if _ESCAPED.search(written):  # as a listing shows a name that is no text
-            names.append(_ESCAPED.sub(_unescaped, written))
+            try:
+                names.append(_checked(_ESCAPED.sub(_unescaped, written)))
+            except ToolError:
+                pass  # an escape that no name can hold: then it is meant as it is written
         places = [self._found(name) for name in names]
         return next((place for place in places if place.status is not None), places[0])
 

@@ -95,7 +95,7 @@ def kind(sample: bytes) -> str:
 def size(count: int) -> str:
     """*count* bytes for a person."""
     if count < 1024:
-        return f"{count} bytes"
+        return "1 byte" if count == 1 else f"{count} bytes"
     value = float(count)
     for unit in ("KB", "MB", "GB", "TB"):
         value /= 1024

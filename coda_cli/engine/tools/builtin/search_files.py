@@ -53,6 +53,8 @@ class SearchFiles(BaseTool):
 
     async def plan(self, arguments: Arguments, context: ToolContext) -> Planned:
         """The folder or file is opened here: what is searched later is what was shown."""
+        if "\n" in arguments["text"] and not arguments.get("regex"):
+            raise ToolError("text is looked for in one line at a time: search for one of its lines")
         search = _Search(
             arguments["text"],
             glob(arguments["glob"]) if arguments.get("glob") else None,
@@ -112,7 +114,7 @@ class _Search:
         notes = [f"the first {self.most}: there may be more" if len(self.lines) >= self.most else ""]
         if isinstance(where, Walk):
             notes.append(where.cut)
-        notes += [f"{count} {what} left out" for what, count in self.left_out.items()]
+        notes += [f"left out: {count} {what}" for what, count in self.left_out.items()]
         told = "; ".join(note for note in notes if note)
         found = self.lines or [f"no line contains it ({self.searched} files searched)"]
         return ToolOutput("\n".join((*found, f"[{told}]") if told else found))
@@ -130,7 +132,7 @@ class _Search:
             if entry.is_folder or (self.files is not None and not self.files.verdict(entry.path, is_folder=False)):
                 continue
             if secret(entry.path) or (entry.status.st_dev, entry.status.st_ino) in ours:
-                self._leave_out("files that may hold secrets")
+                self._leave_out("that may hold secrets")
                 continue
             held = entry.open()
             text = None if held is None else self._text(held, entry.status.st_size)
@@ -139,7 +141,7 @@ class _Search:
 
     def _text(self, held: Held, size: int) -> str | None:
         if size > _BYTES:
-            self._leave_out(f"files over {texts.size(_BYTES)}")
+            self._leave_out(f"over {texts.size(_BYTES)}")
             return None
         try:
             data = os.pread(held.fd, _BYTES + 1, 0)
