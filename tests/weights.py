@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
+
+SMALL: Final = "Qwen2.5-Coder-0.5B-Instruct.Q4_K_M.gguf"
+"""What `python -m tests.fetch_small_model` fetches: for a bench, no test needs it."""
 
 
 def weights_home() -> Path:

@@ -21,7 +21,8 @@ class ModelProfile:
 
     `sampling`: parameters the model takes. `reasons`: an OpenAI reasoning model. `thinking`: how Anthropic models are
     told to think. `tiny`: under one billion parameters, so greedy decoding and a one-line system prompt.
-    `output_field`: what the Chat Completions dialect calls the limit on the answer.
+    `output_field`: what the Chat Completions dialect calls the limit on the answer. `parameters`: how many it has, None
+    where its files do not tell. `grammar`: it can be held to a grammar (GBNF) by the option of that name.
     """
 
     context_window: int | None = None
@@ -36,6 +37,8 @@ class ModelProfile:
     sampling: frozenset[str] = field(default=SAMPLING)
     output_field: Literal["max_completion_tokens", "max_tokens"] = "max_tokens"
     tiny: bool = False
+    parameters: int | None = None
+    grammar: bool = False
 
 
 _GPT: Final = ModelProfile(
@@ -84,7 +87,10 @@ _ROWS: Final[dict[Dialect, tuple[tuple[str, ModelProfile], ...]]] = {
     ),
     "ollama": ((r"", ModelProfile()),),
     "local": (
-        (r"smollm2-135m|smollm2$|^default$|^$", replace(_LOCAL, context_window=8_192, tiny=True)),
+        (
+            r"smollm2-135m|smollm2$|^default$|^$",
+            replace(_LOCAL, context_window=8_192, tiny=True, parameters=135_000_000),
+        ),
         (r"[-_ ](0\.[1-9]\d*b|\d{2,3}m)([-_. ]|$)", replace(_LOCAL, tiny=True)),
         (r"", _LOCAL),
     ),

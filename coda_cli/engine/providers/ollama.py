@@ -140,6 +140,10 @@ class OllamaProvider(BaseLLMProvider):
                 hint="choose a model that sees with -m, such as llama3.2-vision",
             )
 
+    async def learn(self, model: str) -> None:
+        """Ask the server what *model* can do, once, so that its profile is no guess; one that is down is no error."""
+        await self._show(model)
+
     async def _show(self, model: str) -> _Shown | None:
         """What the server tells of *model*, asked once; None where it does not. A chat never fails for it."""
         if model not in self._shown:

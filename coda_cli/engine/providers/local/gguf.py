@@ -6,6 +6,7 @@ value), then tensor infos (string name, u32 dimensions, u64 each, u32 type, u64 
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ from coda_cli.engine.core.errors import LLMModelNotFoundError, LLMProviderUnavai
 
 _SCALARS: Final = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _STRING, _ARRAY = 8, 9
+_LABEL: Final = re.compile(r"(?:(\d+)x)?(\d+(?:\.\d+)?)([KMBT])", re.IGNORECASE)
+_UNIT: Final = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 _MAX: Final = 1 << 24  # bytes of one string, entries of one array: more than any real model has
 
 
@@ -30,6 +33,25 @@ class GgufHead:
         """A number of the model's architecture (`context_length`, `block_count`, ...)."""
         value = self.meta.get(f"{self.meta.get('general.architecture')}.{name}")
         return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    @property
+    def parameters(self) -> int | None:
+        """About how many parameters the model has: as its label says ("0.5B", "8x7B"), else by the size of its layers.
+
+        A block has four attention matrices, two of them narrower where heads share keys, and three for the feed-forward
+        part; embeddings, norms and biases are left out of that estimate. None where the head tells neither.
+        """
+        label = _LABEL.match(str(self.meta.get("general.size_label", "")))
+        if label is not None:
+            return round(int(label[1] or 1) * float(label[2]) * _UNIT[label[3].upper()])
+        blocks, width = self.number("block_count"), self.number("embedding_length")
+        inner = self.number("feed_forward_length")
+        if not blocks or not width or not inner:
+            return None
+        heads = self.number("attention.head_count") or 1
+        shared = self.number("attention.head_count_kv") or heads
+        experts = self.number("expert_count") or 1
+        return blocks * (2 * width * width + 2 * width * width * shared // heads + 3 * width * inner * experts)
 
 
 def read_head(path: Path) -> GgufHead:

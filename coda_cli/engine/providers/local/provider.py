@@ -9,7 +9,6 @@ No model (or `smollm2`) means the built-in one, fetched with the first message. 
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -52,7 +51,6 @@ _ENGINE_OPTIONS: Final = frozenset(
     {"device", "n_ctx", "n_threads", "n_gpu_layers", "cache_ram_mib", "dtype", "chat_template_kwargs"}
 )
 _DEVICES: Final = {"auto": "auto", "cpu": "cpu", "cuda": "cuda", "metal": "metal", "mps": "metal", "gpu": "gpu"}
-_LABEL: Final = re.compile(r"(\d+(?:\.\d+)?)([MB])", re.IGNORECASE)
 _TINY: Final = 1e9  # parameters
 _COUNT_SECONDS: Final = 5.0  # a count that takes longer is not worth waiting for
 
@@ -197,11 +195,9 @@ class LocalProvider(BaseLLMProvider):
         head = read_head(where.path)
         window = head.number("context_length") or llama_server.DEFAULT_CTX
         asked = _llama_params(self.config.extra_params).n_ctx or llama_server.DEFAULT_CTX
-        label = _LABEL.fullmatch(str(head.meta.get("general.size_label", "")))
-        if label is None:
-            return replace(known, context_window=min(window, asked))
-        count = float(label[1]) * (1e6 if label[2].upper() == "M" else 1e9)
-        return replace(known, context_window=min(window, asked), tiny=count < _TINY)
+        count = head.parameters
+        tiny = known.tiny if count is None else count < _TINY
+        return replace(known, context_window=min(window, asked), tiny=tiny, parameters=count, grammar=True)
 
     def _list(self) -> list[ModelInfo]:
         out = []
@@ -312,7 +308,9 @@ def _folder_profile(known: ModelProfile, folder: Path) -> ModelProfile:
     config = read_config(folder / "config.json")
     width = 4 if "float32" in (config.get("dtype"), config.get("torch_dtype")) else 2
     size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-    return replace(known, schema=False, context_window=context_window(config), tiny=size / width < _TINY)
+    count = size // width or None
+    tiny = count is not None and count < _TINY
+    return replace(known, schema=False, context_window=context_window(config), tiny=tiny, parameters=count)
 
 
 def _explained(exc: LLMConnectionError, server: LlamaServer) -> LLMError:
