@@ -143,6 +143,37 @@ def test_a_folder_linked_to_itself_ends(home: Path) -> None:
         find(home, "sub/" + "here/" * 60 + "b.txt")
 
 
+@contextmanager
+def common_user() -> Iterator[None]:
+    """Not root for a while, who may read everything."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_what_the_person_may_not_read_is_said_in_words(home: Path) -> None:
+    (home / "locked.txt").write_text("x")
+    (home / "closed").mkdir()
+    (home / "closed" / "f").write_text("x")
+    for name in ("locked.txt", "closed"):
+        (home / name).chmod(0)
+    folder = Folder(home)
+    try:
+        with common_user():
+            for path in ("locked.txt", "closed/f"):
+                with pytest.raises(ToolError, match="permission denied"):
+                    folder.find(path).open_file()
+            with pytest.raises(ToolError, match="permission denied"):
+                folder.find("closed").open_folder()
+    finally:
+        (home / "closed").chmod(0o700)
+
+
 @pytest.mark.parametrize(
     "path", ["/proc/self/environ", "/proc/self/status", "/proc/self/root/proc/self/maps", "/proc/1"]
 )
