@@ -18,6 +18,7 @@ from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.tools import Approval, ApprovalMode, ApprovalRequest, Decision, Effect, Touches
 from coda_cli.engine.tools.base import BaseTool
 from coda_cli.engine.tools.protected import coda_owns, forbidden, protected
+from coda_cli.engine.tools.repository import runs_programs
 from coda_cli.engine.tools.rules import COMMANDS, BadPattern, Pattern, Rule, RuleFile, Subject, exact_pattern, parse
 from coda_cli.engine.tools.visible import visible_line
 
@@ -100,8 +101,16 @@ class Permissions:
         for rule in rules:
             named = rule.means(effect, guarded is not None)
             if rule.rule.allow and named and rule.covers(tool.name, effect, subject):
+                if why := self._run_by_the_folder(rule, subject):
+                    return Verdict("ask", visible_line(f"git would run programs of this repository: {why}"))
                 return Verdict("run", visible_line(f"allowed by the rule `{rule.rule.text}`"))
         return self._by_mode(tool, effect, mode, guarded)
+
+    def _run_by_the_folder(self, rule: _InForce, subject: Subject) -> str | None:
+        """Why a rule for every folder does not speak for this one, or None: git runs what a repository names."""
+        if rule.rule.folder is not None or not subject.argv or subject.argv[0].rpartition("/")[2] != "git":
+            return None
+        return runs_programs(self.folder)
 
     def _by_mode(self, tool: BaseTool, effect: Effect, mode: ApprovalMode, guarded: str | None) -> Verdict:
         if mode == "all":
