@@ -10,6 +10,7 @@ import pytest
 
 from coda_cli.engine.core.config import FunctionCallingConfig
 from coda_cli.engine.core.errors import UsageError
+from coda_cli.engine.providers.scripted import ScriptedProvider
 from coda_cli.engine.tools.builtin import BUILTIN
 from coda_cli.engine.tools.function import FunctionTool, tool
 from coda_cli.engine.tools.manager import ToolManager
@@ -109,3 +110,9 @@ print(sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_model_with_tools_is_asked_as_it_is() -> None:
+    provider = ScriptedProvider()
+    manager = managing(add)
+    assert manager.fitted(provider, "scripted", manager.specs(FunctionCallingConfig())) is provider

@@ -147,9 +147,9 @@ class ToolManager:
 
     def fitted(self, provider: Provider, model: str, specs: Sequence[ToolSpec]) -> Provider | str:
         """*provider* as it can be asked with *specs*, or why *model* must do without."""
-        if provider.profile(model).tools:
-            return provider
-        return f"{model} cannot call tools"
+        from coda_cli.engine.tools.fitting import fitted
+
+        return fitted(provider, model, specs)
 
     async def run(self, calls: Sequence[ToolCallPart], turn: ToolRound) -> AsyncGenerator[ToolResultPart, None]:
         """Run *calls* under the permissions; one result a call, as each ends. Raises only CancelledError."""
