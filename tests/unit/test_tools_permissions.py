@@ -60,12 +60,17 @@ def folder(tmp_path: Path) -> Path:
 )
 def test_what_each_mode_does_without_rules(folder: Path, tool: Tool, outside: bool, expected: Sequence[str]) -> None:
     permissions = Permissions(folder)
-    effect = Effect("what it does", outside=outside)
+    effect = Effect("what it does", rule=tool.name, outside=outside)
     assert tuple(action(permissions, tool, effect, mode) for mode in MODES) == tuple(expected)
     for mode in MODES:
         why = permissions.judge(tool, effect, mode, "chat").why
         assert why
         assert "\n" not in why
+
+
+def test_a_file_whose_name_no_rule_can_hold_is_asked_for(folder: Path) -> None:
+    assert action(Permissions(folder), WRITE, Effect("write a\u202eb"), "accept-edits") == ASK
+    assert action(Permissions(folder), WRITE, named(WRITE, "ab"), "accept-edits") == RUN
 
 
 def test_a_denial_wins_over_everything(folder: Path) -> None:

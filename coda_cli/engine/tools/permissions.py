@@ -123,7 +123,9 @@ class Permissions:
         if not effect.outside:
             if tool.touches in _HARMLESS:
                 return Verdict("run", _WHY[tool.touches])
-            if mode == "accept-edits" and tool.touches is Touches.WRITES and not self._file.broken:
+            # Without a rule it has a name that no rule can hold: nobody has compared that with the protected places.
+            known = effect.rule is not None and not self._file.broken
+            if mode == "accept-edits" and tool.touches is Touches.WRITES and known:
                 return Verdict("run", "edits are accepted")
         return Verdict("ask", _reason(tool, effect))
 
