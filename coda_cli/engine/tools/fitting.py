@@ -11,8 +11,6 @@ from coda_cli.engine.core.events import ProviderEvent
 from coda_cli.engine.core.ports import Provider, ProviderRequest, ToolSpec
 from coda_cli.engine.core.profiles import ModelProfile
 from coda_cli.engine.tools.around import AroundProvider
-from coda_cli.engine.tools.prompted import PromptedProvider
-from coda_cli.engine.tools.router import RouterProvider
 
 LEAST: Final = 450_000_000
 """Parameters below which no way works: a smaller model calls tools at random. What is sold as 0.5 B has 0.49."""
@@ -44,9 +42,17 @@ def fitted(provider: Provider, model: str, specs: Sequence[ToolSpec]) -> Provide
     if profile.tools:
         return LearningProvider(provider) if isinstance(provider, Learns) else provider
     if profile.grammar and (profile.tiny if count is None else count <= ROUTED):
+        from coda_cli.engine.tools.router import RouterProvider  # for the models that need it
+
         return RouterProvider(provider)
     if profile.tiny:
         return f"{_short(model)} is too small to call tools by its prompt; as a GGUF file it could be held by a grammar"
+    return _prompted(provider)
+
+
+def _prompted(provider: Provider) -> Provider:
+    from coda_cli.engine.tools.prompted import PromptedProvider  # for the models that need it
+
     return PromptedProvider(provider)
 
 
@@ -59,7 +65,7 @@ class LearningProvider(AroundProvider):
         if (request.tools or _called(request)) and isinstance(provider, Learns):
             await provider.learn(request.model)
             if not provider.profile(request.model).tools:
-                provider = PromptedProvider(provider)
+                provider = _prompted(provider)
         async with aclosing(provider.stream(request)) as answer:
             async for event in answer:
                 yield event
