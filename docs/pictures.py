@@ -28,7 +28,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from coda_cli.cli.chat_opening import make_session
 from coda_cli.cli.chat_start import Started
+from coda_cli.engine.providers.scripted import Reply, ScriptedProvider
 from coda_cli.tui.app import CodaApp, Start
+from coda_cli.tui.screens.approval import ApprovalSheet
 from coda_cli.tui.themes import load
 from tests.servers.errors import error_reply
 from tests.servers.script import Used, say
@@ -137,6 +139,7 @@ CHATS = (
     ("Rust lifetimes", "explain 'a to me like I'm five", "`'a` is a promise of how long something stays."),
     ("Trip to Lisbon", "three days in Lisbon, no museums", "Day 1: **Alfama**, on foot, before ten."),
 )
+COMMAND = "grep -rc 'def test_' --include='*.py' tests | sort -t: -k2 -n"
 QUESTION = "Which lock do I take for a pool of ten connections? With asyncio."
 REPLY = """\
 A **semaphore**: it lets ten in and keeps the eleventh waiting.
@@ -218,8 +221,43 @@ def shoot_chat(name: str, *, theme: str, size: tuple[int, int], keys: Sequence[s
     print(f"{name}.svg")
 
 
+async def drawn_approval(*, theme: str, size: tuple[int, int]) -> str:
+    """The chat with a command that waits for a yes, as SVG."""
+    calls = [("run_command", json.dumps({"command": COMMAND}))]
+    session = make_session(Started())
+    provider = ScriptedProvider(replies=[Reply("I will look for them.", tool_calls=calls)])
+    provider.config.model = "qwen3-32b"
+    session.manager.pool.made["lab"] = provider
+    app = CodaApp(lambda: session, Start(load(theme)))
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot, lambda: app.front is not None)
+        app.prompt.put("How many tests has each folder here?")
+        await pilot.press("enter")
+        await settled(pilot, lambda: isinstance(app.screen, ApprovalSheet))
+        svg = picture(app, "coda")
+        app.flow.stop()
+        await settled(pilot, lambda: not app.flow.busy)
+        app.exit(0)
+    return svg
+
+
+def shoot_approval() -> None:
+    """Draw it in a home and a folder of its own."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as folder:
+        home_of_the_chat(home, [REPLY])
+        os.chdir(folder)
+        try:
+            svg = asyncio.run(drawn_approval(theme="coda-dark", size=(96, 28)))
+        finally:
+            os.chdir(before)
+    (TARGET / "approval.svg").write_text(svg.replace(folder, "~/project"), "utf-8")
+    print("approval.svg")
+
+
 def chats() -> None:
     """Draw the pictures of the chat."""
+    shoot_approval()
     shoot_chat("chat", theme="coda-dark", size=(96, 34))
     shoot_chat("chat-light", theme="coda-light", size=(110, 34), keys=["ctrl+b"])
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from coda_cli.engine.core.tools import Approval, ApprovalRequest, Decision, Touches
+from coda_cli.engine.core.tools import WHY, Approval, ApprovalRequest, Decision, Touches
 from coda_cli.engine.tools.visible import visible, visible_line
 
 _DOES: Final = {
@@ -57,11 +57,18 @@ def shown(request: ApprovalRequest) -> Shown:
     return Shown(
         title=f"{visible_line(request.tool)} {_DOES[request.touches]}",
         summary=visible_line(effect.summary),
-        why=visible_line(request.why),
-        detail=visible(effect.detail),
+        why="" if request.why == WHY[request.touches] else visible_line(request.why),
+        detail=visible(_beyond(effect.detail, effect.summary)),
         diff=visible(effect.diff),
         answers=tuple(answers),
     )
+
+
+def _beyond(detail: str, summary: str) -> str:
+    """What *detail* says beyond *summary*, which stands above it."""
+    if detail == summary or detail.startswith(summary + "\n"):
+        return detail[len(summary) :].strip("\n")
+    return detail
 
 
 def answered(request: ApprovalRequest, said: Said, reason: str = "") -> Approval:

@@ -82,7 +82,8 @@ def _indented(text: str, width: int) -> str:
 def run_checks() -> list[Check]:
     """Every check, in the order of the report."""
     groups: tuple[Callable[[], Iterator[Check]], ...] = (
-        _python, _libraries, _extras, _local_engine, _config, _folders, _keys, _variables, _editor, _terminal, _disk,
+        _python, _libraries, _extras, _local_engine, _config, _folders, _keys, _variables, _editor, _terminal, _tools,
+        _disk,
     )  # fmt: skip
     return [check for group in groups for check in group()]
 
@@ -269,6 +270,18 @@ def _colours(term: str) -> str:
     if os.environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
         return "16 million"
     return "256" if "256" in term else "8 or 16"
+
+
+def _tools() -> Iterator[Check]:
+    from coda_cli.engine.tools.sandbox import confinement
+
+    held = confinement()
+    hint = None if held.files else "install bubblewrap, or let tools ask: `function_calling.approval_mode`"
+    yield Check("tools", "ok" if held.files else "warn", f"programs that tools run are {held.words}", hint)
+    from coda_cli.bootstrap import permissions
+
+    for problem in permissions(Settings()).problems:
+        yield Check("permissions", "warn", problem, "`coda tools permissions list` shows what is in force")
 
 
 def _disk() -> Iterator[Check]:

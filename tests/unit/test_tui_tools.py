@@ -78,6 +78,15 @@ async def test_what_will_be_done_is_shown_word_for_word_and_done_after_a_yes(tmp
         assert it.shown()[-1] == ("assistant", "Done.")
 
 
+async def test_a_click_on_an_answer_gives_it(tmp_path: Path) -> None:
+    async with chatting(tmp_path, WRITE, "Done.") as it:
+        await it.say("write it")
+        await it.until(lambda: asking(it))
+        await it.pilot.click("#answer-y")
+        await it.idle()
+        assert (tmp_path / "a.txt").exists()
+
+
 @pytest.mark.parametrize("key", ["n", "escape"])
 async def test_a_no_writes_nothing_and_the_model_is_told(tmp_path: Path, key: str) -> None:
     async with chatting(tmp_path, WRITE, "Then not.") as it:

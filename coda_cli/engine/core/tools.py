@@ -26,6 +26,16 @@ class Touches(StrEnum):
     RUNS = "runs"
 
 
+WHY: Final = {
+    Touches.NOTHING: "it only computes",
+    Touches.READS: "it reads files",
+    Touches.WRITES: "it writes files",
+    Touches.NETWORK: "it sends something over the network",
+    Touches.RUNS: "it runs a program",
+}
+"""Why a call asks where nothing else is to be said."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolOutput:
     """What a call gave back: `text` for the model, `display` (Markdown; "" is the text) for the person."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from coda_cli.engine.core.errors import UsageError
-from coda_cli.engine.core.tools import Approval, ApprovalMode, ApprovalRequest, Decision, Effect, Touches
+from coda_cli.engine.core.tools import WHY, Approval, ApprovalMode, ApprovalRequest, Decision, Effect, Touches
 from coda_cli.engine.tools.base import BaseTool
 from coda_cli.engine.tools.protected import coda_owns, forbidden, protected
 from coda_cli.engine.tools.repository import runs_programs
@@ -23,13 +23,6 @@ from coda_cli.engine.tools.rules import COMMANDS, BadPattern, Pattern, Rule, Rul
 from coda_cli.engine.tools.visible import visible_line
 
 _HARMLESS: Final = (Touches.NOTHING, Touches.READS)
-_WHY: Final = {
-    Touches.NOTHING: "it only computes",
-    Touches.READS: "it reads files",
-    Touches.WRITES: "it writes files",
-    Touches.NETWORK: "it sends something over the network",
-    Touches.RUNS: "it runs a program",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +115,7 @@ class Permissions:
             return Verdict("ask", visible_line(guarded))
         if not effect.outside:
             if tool.touches in _HARMLESS:
-                return Verdict("run", _WHY[tool.touches])
+                return Verdict("run", WHY[tool.touches])
             # Without a rule it has a name that no rule can hold: nobody has compared that with the protected places.
             known = effect.rule is not None and not self._file.broken
             if mode == "accept-edits" and tool.touches is Touches.WRITES and known:
@@ -219,4 +212,4 @@ def _names_a_file_here(request: ApprovalRequest, pattern: Pattern) -> bool:
 
 def _reason(tool: BaseTool, effect: Effect) -> str:
     beyond = effect.reason or ("outside the working folder" if effect.outside else "")
-    return f"{_WHY[tool.touches]}, {beyond}" if beyond else _WHY[tool.touches]
+    return f"{WHY[tool.touches]}, {beyond}" if beyond else WHY[tool.touches]

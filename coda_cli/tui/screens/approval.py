@@ -13,8 +13,9 @@ from typing import ClassVar, Final, NamedTuple
 
 from textual import on
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.content import Content
-from textual.events import Key
+from textual.events import Click, Key
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -45,7 +46,9 @@ class ApprovalSheet(Sheet[Answered]):
         .why { width: 1fr; height: auto; padding: 1 2 0 2; color: $text-muted; }
         .summary { width: 1fr; height: auto; max-height: 6; padding: 1 2 0 2; text-style: bold; }
         TextView { height: auto; max-height: 24; min-height: 1; margin: 1 2 0 2; }
-        .answers { width: 1fr; height: auto; padding: 1 2 0 2; }
+        .answers { width: 1fr; height: auto; padding: 1 2; }
+        .answers Static { width: 1fr; height: auto; }
+        .answers Static:hover { background: $boost; }
         Input { margin: 1 1 0 1; display: none; }
         Input.-asked { display: block; }
     }
@@ -78,12 +81,10 @@ class ApprovalSheet(Sheet[Answered]):
         text.show_lines(_lines(shown))
         text.display = bool(shown.detail or shown.diff)
         yield text
-        answers = [said.label for said in shown.answers]
-        keys = Content("\n").join(
-            Content.assemble((f" {s.key} ", "bold"), f" {label}")
-            for s, label in zip(shown.answers, answers, strict=True)
-        )
-        yield Static(keys, classes="answers")
+        with Vertical(classes="answers"):
+            for said in shown.answers:
+                words = Content.assemble((f" {said.key} ", "bold"), f" {said.label}")
+                yield Static(words, id=f"answer-{said.key}")
         line = Input(placeholder="Why not? The model is told.", compact=True)
         line.cursor_blink = False
         yield line
@@ -96,13 +97,18 @@ class ApprovalSheet(Sheet[Answered]):
             self.set_focus(None)
 
     def hints(self) -> Iterable[Hint]:
-        """The answers that there are."""
-        keys = {said.key for said in self._shown.answers}
+        """Only how to leave: the answers stand above with their keys."""
         for hint in super().hints():
             if hint.action == "close":
                 yield replace(hint, does="no")
-            elif not hint.action.startswith("say(") or hint.action[5] in keys:
-                yield hint
+
+    def on_click(self, event: Click) -> None:
+        """A click on an answer gives it."""
+        name = event.widget.id or "" if event.widget is not None else ""
+        if name.startswith("answer-"):
+            self.action_say(name.removeprefix("answer-"))
+        else:
+            super().on_click(event)
 
     def on_key(self, event: Key) -> None:
         """What is typed on is no answer."""
