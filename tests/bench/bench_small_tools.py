@@ -129,7 +129,7 @@ async def measure(asker: Asker, only: str, show: bool) -> None:
         right[task.tool] += not why
         seconds.append(said.seconds)
         if show or why:
-            print(f"{'not done' if why else 'done':8}  {task.question!r}: {why or said.text!r}")
+            print(f"{'not done' if why else 'done':8}  {task.question!r}: {f'{why}: ' if why else ''}{said.text!r}")
     over = []
     if not only:
         for question in NO_TOOL:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -19,6 +18,8 @@ from coda_cli.engine.providers.scripted import ScriptedProvider
 from coda_cli.engine.tools.fitting import Learns, fitted, parameters
 from coda_cli.engine.tools.prompted import PromptedProvider
 from coda_cli.engine.tools.router import RouterProvider
+from tests.servers.script import Say
+from tests.servers.vendors import FakeVendor, OllamaModel
 from tests.weights import smollm2_path
 
 TOOL = ToolSpec("get_time", "The time.", {"type": "object", "properties": {}})
@@ -184,5 +185,27 @@ async def test_nobody_is_asked_where_no_tools_are_wanted() -> None:
     assert server.asked == 0
 
 
-def test_ollama_is_a_server_that_can_be_asked(tmp_path: Path) -> None:
-    assert isinstance(OllamaProvider(ProviderConfig(provider=LLMProvider.OLLAMA)), Learns)
+@pytest.mark.parametrize(
+    ("capabilities", "native"),
+    [(["completion", "tools"], True), (["completion"], False), (["completion", "vision"], False)],
+)
+async def test_an_ollama_model_gets_its_tools_by_what_the_server_says_of_it(
+    capabilities: list[str], native: bool
+) -> None:
+    async with FakeVendor("ollama") as fake:
+        fake.script = [Say("Sure.\n"), Say(CALL[:20]), Say(CALL[20:])]
+        fake.catalog = [OllamaModel("m", capabilities)]
+        provider = OllamaProvider(ProviderConfig(provider=LLMProvider.OLLAMA, model="m", api_base=fake.url))
+        fit = fitted(provider, "m", [TOOL])
+        assert isinstance(provider, Learns)
+        assert not isinstance(fit, str)
+        events = [*await collect(fit), *await collect(fit)]
+        paths = [request.path for request in fake.requests]
+        sent = fake.asked[-1].data
+        await provider.aclose()
+    assert paths == ["/api/show", "/api/chat", "/api/chat"]
+    assert bool(sent.get("tools")) is native
+    assert ("You can call tools" in str(sent["messages"])) is not native
+    calls = [event.name for event in events if isinstance(event, ToolCallDelta)]
+    assert calls == ([] if native else ["get_time", "get_time"])
+    assert ("tool_call" in "".join(e.text for e in events if isinstance(e, TextDelta))) is native
