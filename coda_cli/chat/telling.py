@@ -21,19 +21,20 @@ def calling(name: str, arguments: str) -> str:
     except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict):
-        return _short(f"{name}({arguments})")
+        return short(f"{name}({arguments})")
     pairs = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items())
-    return _short(f"{name}({pairs})")
+    return short(f"{name}({pairs})")
 
 
 def result(event: FunctionResult) -> str:
     """How a call ended, in one line."""
     first = event.text.strip().split("\n", 1)[0]
     took = "" if event.seconds is None else f" ({event.seconds:.1f} s)"
-    return f"{'failed: ' if event.is_error else ''}{_short(first)}{took}"
+    return f"{'failed: ' if event.is_error else ''}{short(first)}{took}"
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """*text* on one line, cut where it is long."""
     text = " ".join(text.split())
     return text if len(text) <= _MOST else text[: _MOST - 1] + "…"
 

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from coda_cli.chat.command_parts import excerpt
 from coda_cli.chat.file_blocks import split_files
 from coda_cli.chat.front import Option
+from coda_cli.chat.telling import calling
 from coda_cli.engine.conversations.outline import fenced, speaker
 from coda_cli.engine.conversations.tree import Conversation, Node
+from coda_cli.engine.core.messages import LLMMessage, ToolResultPart
 
 
 def tree_rows(conversation: Conversation) -> Iterator[tuple[int, Node]]:
@@ -40,9 +42,17 @@ def tree_options(conversation: Conversation) -> tuple[list[str], list[Option]]:
         elif node.message.message_id not in active:
             marks.append("another branch")
         marks += [word for word, on in (("pinned", node.pinned), ("deleted from view", node.hidden)) if on]
-        text = excerpt(split_files(node.message.content)[0]) or "(no text)"
+        text = excerpt(_said(node.message)) or "(no text)"
         options.append(Option("  " * depth + text, ", ".join(marks), text))
     return ids, options
+
+
+def _said(message: LLMMessage) -> str:
+    """What a message says in words: its text, else what it calls or what calls gave."""
+    if text := split_files(message.content)[0]:
+        return text
+    results = [f"{part.name}: {part.text}" for part in message.parts if isinstance(part, ToolResultPart)]
+    return ", ".join([*(calling(call.name, call.arguments) for call in message.tool_calls), *results])
 
 
 def tree_text(conversation: Conversation) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import assert_never
 
 from coda_cli.chat import telling
@@ -35,12 +36,17 @@ from coda_cli.plain.output import Output
 class Reader:
     """Writes the events of a generation. `stopped`: a person ended it early."""
 
-    def __init__(self, output: Output, *, raw: bool = False) -> None:
+    def __init__(
+        self, output: Output, *, raw: bool = False, seen: Callable[[str], None] = lambda request_id: None
+    ) -> None:
+        """*seen* is told the id of each approval that is asked for, once what came before it is written."""
         self._out = output
+        self._seen = seen
         self._raw = raw
         self._text = Speaker(raw=raw)
         self._thinking = Speaker(raw=raw)
         self._thinks = False
+        self._after_calls = False
         self.stopped = False
 
     async def follow(self, generation: Generation) -> None:
@@ -49,6 +55,9 @@ class Reader:
             async for batch in generation.batches():
                 written = "".join(map(self._of, batch))
                 self._out.put(written)
+                for event in batch:
+                    if isinstance(event, ApprovalRequested):
+                        self._seen(event.request_id)
         except OSError:
             generation.cancel()
             raise
@@ -69,7 +78,9 @@ class Reader:
     def _of(self, event: Event) -> str:
         match event:
             case ResponseChunk():
-                return self._end_thinking() + self._text.feed(event.delta)
+                delta = event.delta.lstrip("\n") if self._after_calls else event.delta
+                self._after_calls = False
+                return self._end_thinking() + self._text.feed(delta)
             case ReasoningChunk():
                 begin = "" if self._thinks else "Thinking:\n"
                 self._thinks = True
@@ -90,9 +101,19 @@ class Reader:
                 self._say(f"this chat is not saved: {event.reason}")
             case ResponseComplete():
                 self.stopped = event.status == "interrupted"
-            case ResponseError() | ConversationCreated() | FunctionCalls() | ProviderStatusChange() | AnalyticsUpdate():
+            case ResponseError() | ConversationCreated() | ProviderStatusChange() | AnalyticsUpdate():
                 pass
-            case ApprovalRequested() | ApprovalAnswered() | FunctionProgress() | FunctionResult() | ToolsUnavailable():
+            case FunctionCalls():
+                said = self._end_thinking() + self._text.end()
+                self._text = Speaker(raw=self._raw)
+                self._after_calls = True
+                calls = "".join(f"Calls {one_line(telling.calling(c['name'], c['arguments']))}\n" for c in event.calls)
+                return f"{said.rstrip()}\n{calls}" if said.strip() else calls
+            case FunctionResult():
+                return f"{one_line(event.name)}: {one_line(telling.result(event))}\n"
+            case ToolsUnavailable():
+                self._say(f"no tools: {event.reason}")
+            case ApprovalRequested() | ApprovalAnswered() | FunctionProgress():
                 pass
             case _:
                 assert_never(event)

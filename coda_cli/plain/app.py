@@ -26,6 +26,7 @@ from coda_cli.engine.core.messages import MediaPart
 from coda_cli.engine.generation import Generation
 from coda_cli.engine.rendering.sanitize import Sanitizer, sanitize
 from coda_cli.plain.answers import Reader, ended
+from coda_cli.plain.asking import Asking
 from coda_cli.plain.choosing import Chooser
 from coda_cli.plain.lines import one_line, spoken
 from coda_cli.plain.messages import told, took
@@ -65,6 +66,8 @@ class PlainChat:
         self._out = output if output is not None else Output()
         self._source: Source = source if source is not None else self._make_source()
         self._chooser = Chooser(self._source, self._out)
+        self._asking = Asking(self._source, self._out)
+        session.manager.set_approver(self._asking if self._source.interactive else None)
         self._default = ""
         self._attached: list[Path] = []
         self._wanted: Generation | None = None
@@ -251,9 +254,8 @@ class PlainChat:
                 self._wanted = self.session.ask_next()
 
     async def _answer(self, generation: Generation) -> None:
-        reader = Reader(self._out, raw=self._raw)
-        with self._source.listening(generation.cancel):
-            await reader.follow(generation)
+        reader = Reader(self._out, raw=self._raw, seen=self._asking.seen)
+        await self._asking.while_following(asyncio.ensure_future(reader.follow(generation)), generation.cancel)
         outcome = generation.outcome
         error = outcome.error if outcome is not None else None
         if error is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from coda_cli.chat.entry import Entry
+from coda_cli.chat import telling
+from coda_cli.chat.entry import Entry, ToolCard
 from coda_cli.engine.rendering.sanitize import sanitize
 from coda_cli.plain.lines import one_line, spoken
 
@@ -16,7 +17,15 @@ def told(number: int, entry: Entry, *, raw: bool) -> str:
     marks += [f"with {one_line(one.name)}" for one in entry.attached]
     more = f" ({', '.join(marks)})" if marks else ""
     body = sanitize(entry.text) + "\n" if entry.kind == "user" else spoken(entry.text, raw=raw)
-    return f"{number}. {one_line(who)}{more}:\n{body}\n"
+    calls = "".join(f"Called {one_line(telling.calling(t.name, t.arguments))}: {_gave(t)}\n" for t in entry.tools)
+    return f"{number}. {one_line(who)}{more}:\n{body}{calls}\n"
+
+
+def _gave(tool: ToolCard) -> str:
+    """What a call gave, in a line."""
+    if tool.result is None:
+        return "no result"
+    return ("failed, " if tool.is_error else "") + telling.short(one_line(tool.result))
 
 
 def took(number: int, tokens: int, cost: float | None, latency: float | None) -> str:
