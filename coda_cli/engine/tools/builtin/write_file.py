@@ -55,7 +55,7 @@ def _planned(context: ToolContext, path: str, content: str) -> Planned:
         told = "; ".join(one for one in (note, more) if one)
         done = "created" if there.data is None else "replaced"
         lines = content.count("\n") + bool(content and not content.endswith("\n"))
-        return ToolOutput(f"{done} {there.shown} ({lines} line{"s" * (lines != 1)})" + (f": {told}" if told else ""))
+        return ToolOutput(f"{done} {there.shown} ({lines} line{'s' * (lines != 1)})" + (f": {told}" if told else ""))
 
     return Planned(effect("write_file", verb, there, diff), run)
 
