@@ -308,14 +308,18 @@ class LLMManager:
         return self._bus.subscribe()
 
     async def aclose(self) -> None:
-        """Close the connections of all providers; a last try to keep what a full disk refused.
+        """Close the connections of all providers and what runs for tools; a last try to keep what a full disk refused.
 
         Models loaded on this machine stay so until the process ends.
         """
         try:
             await self.store.flush()
         finally:
-            await self.pool.aclose()
+            try:
+                await self.pool.aclose()
+            finally:
+                if self.tools is not None:
+                    await self.tools.aclose()
 
     async def __aenter__(self) -> Self:
         return self

@@ -54,7 +54,7 @@ class Rounds:
         port, config = self._host.tools, self._host.config
         if port is None or not config.tools_enabled or self._only == ():
             return provider
-        await port.ready()
+        await port.ready(self._only)
         specs = port.specs(config.function_calling, self._only)
         if not specs:
             return provider

@@ -45,8 +45,11 @@ class FakeTools:
     stopped: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    async def ready(self) -> None:
+    async def ready(self, only: Collection[str] | None = None) -> None:
         """Always."""
+
+    async def aclose(self) -> None:
+        """There is nothing to end."""
 
     def specs(self, calling: FunctionCallingConfig, only: Collection[str] | None = None) -> Sequence[ToolSpec]:
         return [spec for spec in SPECS if only is None or spec.name in only]

@@ -233,8 +233,12 @@ class ToolPort(Protocol):
 
     problems: list[str]
 
-    async def ready(self) -> None:
-        """Return once all tools are known. Raises CodaError."""
+    async def ready(self, only: Collection[str] | None = None) -> None:
+        """Return once all tools, or those that *only* names, are known. Raises CodaError."""
+        ...
+
+    async def aclose(self) -> None:
+        """End what runs for tools. Never raises."""
         ...
 
     def specs(self, calling: FunctionCallingConfig, only: Collection[str] | None = None) -> Sequence[ToolSpec]:
