@@ -39,7 +39,7 @@ async def ready(wired: Wired, only: Sequence[str] | None) -> None:
     tools = wired.manager.tools
     if not isinstance(tools, ToolManager):
         return
-    await tools.ready()
+    await tools.ready(only)
     for problem in tools.problems:
         warn(problem)
     tools.specs(wired.manager.config.function_calling, only)

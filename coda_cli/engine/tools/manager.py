@@ -24,6 +24,7 @@ from coda_cli.engine.tools.builtin import BUILTIN
 
 if TYPE_CHECKING:
     from coda_cli.engine.tools.executor import Executor
+    from coda_cli.engine.tools.mcp.servers import McpServers
     from coda_cli.engine.tools.one_call import Judge
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -52,6 +53,9 @@ class ToolManager:
         self._executor: Executor | None = None
         self._later: Sequence[Path] | None = None
         self._discovery: asyncio.Lock | None = None
+        self.servers: McpServers | None = None
+        """The MCP servers whose tools are among these; to be set before the first `ready`."""
+        self._of_servers: list[str] = []
         self.problems: list[str] = []
         """What `ready` found wrong with the person's own tools, one line each."""
         for tool in tools:
@@ -127,15 +131,36 @@ class ToolManager:
         """Have `ready` do what `discover` does with *files*: nothing is read before tools are wanted."""
         self._later = tuple(files)
 
-    async def ready(self) -> None:
-        """Do what was put off, once. Raises UsageError as `discover` does."""
-        if self._later is None:
+    async def ready(self, only: Collection[str] | None = None) -> None:
+        """Do what was put off, once; MCP servers are looked at if *only* names one. Raises UsageError as `discover`."""
+        servers = self.servers if self.servers is not None and self.servers.wanted(only) else None
+        if self._later is None and servers is None:
             return
         self._discovery = self._discovery or asyncio.Lock()
         async with self._discovery:
             if self._later is not None:
                 self.problems += await self.discover(self._later)
                 self._later = None
+            if servers is not None:
+                self.problems += await servers.listed()
+                if servers.changed:
+                    self._take(servers)
+
+    def _take(self, servers: McpServers) -> None:
+        """The tools of *servers* as they are now, in place of those that they had."""
+        for name in self._of_servers:
+            self._tools.pop(name, None)
+        self._of_servers = []
+        for tool in servers.tools():
+            try:
+                self._of_servers.append(self.register(tool).name)
+            except UsageError as error:
+                self.problems.append(error.message)
+
+    async def aclose(self) -> None:
+        """End what runs for tools: MCP servers."""
+        if self.servers is not None:
+            await self.servers.aclose()
 
     def specs(self, calling: FunctionCallingConfig, only: Collection[str] | None = None) -> Sequence[ToolSpec]:
         """What a model is told: the tools of the allowed categories, or those of them that *only* names.
