@@ -12,6 +12,7 @@ from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig
 from coda_cli.engine.manager import LLMManager
 from coda_cli.engine.usage.log import UsageLog
+from coda_cli.settings import folder
 from coda_cli.settings.schema import ProviderSettings, Settings
 from coda_cli.settings.secrets import Key, find_key
 
@@ -90,7 +91,7 @@ def tool_manager(settings: Settings, functions: Sequence[Path] = ()) -> ToolMana
     from coda_cli.engine.tools.manager import ToolManager
 
     tools = ToolManager(folder=Path.cwd(), permissions=permissions(settings))
-    tools.discover_later(functions)
+    tools.discover_later(functions, folder.trusted_files)
     return tools
 
 

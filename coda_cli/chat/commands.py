@@ -52,6 +52,7 @@ def _table() -> tuple[Command, ...]:
         commands_models,
         commands_program as program,
         commands_tools,
+        commands_trust,
     )
 
     made = [
@@ -60,6 +61,7 @@ def _table() -> tuple[Command, ...]:
         *commands_models.COMMANDS,
         *commands_context.COMMANDS,
         *commands_tools.COMMANDS,
+        *commands_trust.COMMANDS,
         *commands_files.COMMANDS,
         *program.COMMANDS,
     ]

@@ -62,8 +62,8 @@ class ChatSession:
     `editing` is the question that the next `submit` takes the place of. `queue` waits for the answer under way.
     `shell_notes` are what commands of the person's shell have said since the last question; they go along with the
     next one. `tools` are those that the model may call (names, categories; None: all that the settings allow).
-    `asked` tells where the answer under way stands. `shown` and `recent` are what `entries` and
-    `refresh_recent` gave last, for completions.
+    `notes` are told at the beginning. `asked` tells where the answer under way stands. `shown` and `recent` are what
+    `entries` and `refresh_recent` gave last, for completions.
     """
 
     def __init__(
@@ -75,8 +75,11 @@ class ChatSession:
         system_prompt: str | None = None,
         incognito: bool = False,
         tools: Sequence[str] | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self.wired = wired
+        self.notes = notes
+        self.looked_at = ""  # the digest of what was last shown of the working folder: a yes is for that
         self.tools = tools
         self.spec = spec
         self.conversation_id = conversation_id

@@ -30,6 +30,7 @@ _COMMANDS: Final = {
     "providers": _Lazy("coda_cli.cli.providers", "app", "What answers, what does not, and why."),
     "models": _Lazy("coda_cli.cli.models", "app", "Models on this machine: list, pull, remove."),
     "tools": _Lazy("coda_cli.cli.tools", "app", "What models may call, and what needs your word."),
+    "trust": _Lazy("coda_cli.cli.trust", "app", "Whether this folder's own settings and tools count."),
     "templates": _Lazy("coda_cli.cli.templates", "app", "Prompts to use again, with variables."),
     "config": _Lazy("coda_cli.cli.config", "app", "Show, check and edit the settings; set keys."),
     "doctor": _Lazy("coda_cli.cli.doctor", "doctor", "What is wrong here, and how to mend it."),

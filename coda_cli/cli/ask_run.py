@@ -37,7 +37,8 @@ from coda_cli.engine.core.events import (
 from coda_cli.engine.core.usage import Status
 from coda_cli.engine.generation import Generation
 from coda_cli.engine.rendering.sanitize import Sanitizer
-from coda_cli.settings.load import load_settings
+from coda_cli.settings import folder
+from coda_cli.settings.load import Loaded, load
 from coda_cli.settings.model_cache import cached_models
 from coda_cli.settings.model_spec import ModelSpec, check_prefix, parse_spec
 
@@ -45,11 +46,13 @@ from coda_cli.settings.model_spec import ModelSpec, check_prefix, parse_spec
 def run(asked: Asked) -> int:
     """Ask, print, and return the exit code."""
     deadline = None if asked.timeout is None else time.monotonic() + asked.timeout
-    settings = load_settings(overrides={"offline": asked.offline})
+    loaded = load(overrides={"offline": asked.offline})
+    settings = loaded.settings
     if asked.extract and asked.format != "text":
         raise UsageError("-x and --xl print a code block, not JSON", hint="leave one of them out")
     if asked.output is not None and asked.format == "stream-json":
         raise UsageError("--output takes an answer, not events", hint="redirect stdout with > instead")
+    _tell_of_folder(loaded)
     question = gather(asked, deadline)
     file = OutputFile(asked.output) if asked.output is not None else None
     resumed = resume(settings, latest=asked.latest, cid=asked.cid, fork=asked.fork, log=asked.log)
@@ -77,6 +80,14 @@ def run(asked: Asked) -> int:
     if asked.log and wired.log.failed is not None:
         warn(f"the usage log could not be written ({wired.log.failed})")
     return code
+
+
+def _tell_of_folder(loaded: Loaded) -> None:
+    """What is wrong with a trusted folder; that one is not trusted only where a person reads it."""
+    for problem in folder.problems(loaded):
+        warn(problem)
+    if sys.stderr.isatty() and (note := folder.note()) is not None:
+        say(note)
 
 
 class _Asking:

@@ -14,7 +14,8 @@ from coda_cli.cli.resume import resume
 from coda_cli.cli.tool_choice import choice
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.messages import MediaPart
-from coda_cli.settings.load import load_settings
+from coda_cli.settings import folder
+from coda_cli.settings.load import load
 from coda_cli.settings.model_cache import cached_models
 from coda_cli.settings.model_spec import check_prefix, parse_spec
 
@@ -54,7 +55,8 @@ def _reference(name: str) -> str:
 
 def make_session(started: Started) -> ChatSession:
     """The session of the conversation and the model that the command line names. Raises CodaError."""
-    settings = load_settings(overrides={"offline": started.offline})
+    loaded = load(overrides={"offline": started.offline})
+    settings = loaded.settings
     resumed = resume(settings, latest=started.latest, cid=started.cid, fork=started.fork, log=started.log)
     if resumed is not None and resumed.spec is not None and started.model is None:
         spec = resumed.spec
@@ -80,4 +82,5 @@ def make_session(started: Started) -> ChatSession:
         conversation_id=resumed.conversation_id if resumed is not None else None,
         system_prompt=None if started.system is None else printable(started.system),
         incognito=not started.log,
+        notes=folder.notes(loaded),
     )

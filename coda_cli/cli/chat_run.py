@@ -107,6 +107,7 @@ def _plain(started: Started, opening: Opening | None) -> int:
             media=opening.media if opening is not None else (),
             typed=opening.typed if opening is not None else "",
             pick=started.pick,
+            notes=session.notes,
         )
 
     return _to_its_end(making, chat)

@@ -45,10 +45,11 @@ def read_text(path: Path) -> str | None:
         raise ConfigError(f"cannot read {name}: {exc.strerror or exc}", hint=hint, file=name) from exc
     except ValueError as exc:
         raise ConfigError(f"{name!r} is not a file name", hint="is CODA_CONFIG right?", file=name) from exc
-    return _decode(raw, name)
+    return decode(raw, name)
 
 
-def _decode(raw: bytes, name: str) -> str:
+def decode(raw: bytes, name: str) -> str:
+    """*raw*, the bytes of the file *name*, as text. Raises ConfigError."""
     for mark, encoding in _MARKS:
         if raw.startswith(mark):
             message = f"{name}:1: the file begins with a byte order mark ({encoding})"

@@ -1,7 +1,7 @@
 """From defaults, `coda.toml`, the environment and flags to one `Settings`.
 
-Later layers win: defaults < file < environment < flags. Everything that is wrong is told at once, each with its
-place. Reading never writes.
+Later layers win: defaults < file < trusted working folder < environment < flags. Everything that is wrong is told at
+once, each with its place; what is wrong in the folder is left out and told. Reading never writes.
 
 Environment: `CODA_<KEY>` for the settings at the top (`CODA_MODEL`, `CODA_OFFLINE`), two underscores step into a
 table (`CODA_PROVIDERS__OPENAI__TIMEOUT`, `CODA_CONVERSATION__MAX_MESSAGES`). Values are read by the setting's own
@@ -14,14 +14,15 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
 from coda_cli import paths
 from coda_cli.engine.core.errors import ConfigError
+from coda_cli.settings import folder
 from coda_cli.settings.files import parse_toml, read_text
 from coda_cli.settings.glance import KEY_NAMES, flat_keys
 from coda_cli.settings.key_names import slips
@@ -39,6 +40,9 @@ from coda_cli.settings.problems import (
     split_dotted,
 )
 from coda_cli.settings.schema import BUILT_IN_PROVIDERS, Settings, is_provider_name
+
+if TYPE_CHECKING:
+    from coda_cli.engine.tools.trust import FolderFiles
 
 # Read elsewhere, by name, before or beside the settings.
 RESERVED: Final = frozenset({"CODA_CONFIG", "CODA_HOME"})
@@ -61,7 +65,7 @@ class Loaded:
     """The effective settings and where each value comes from.
 
     `file` is the coda.toml that was looked for (`found` says whether it is there), `ignored` the CODA_* variables
-    that name no setting.
+    that name no setting, `brought` what the working folder sets.
     """
 
     settings: Settings
@@ -69,6 +73,7 @@ class Loaded:
     found: bool
     ignored: tuple[str, ...]
     origins: Mapping[KeyPath, Origin]
+    brought: folder.Brought | None = None
 
     def origin(self, path: KeyPath) -> Origin:
         """Where the value at *path* comes from."""
@@ -90,29 +95,51 @@ def load(
     file: Path | None = None,
     environ: Mapping[str, str] = os.environ,
     overrides: Mapping[str, object] | None = None,
+    files: FolderFiles | None = None,
 ) -> Loaded:
     """The effective settings with their origins.
 
-    *overrides* are the flags: dotted key -> typed value, None for a flag that was not given. A missing file is an
-    error only where it was named, by *file* or CODA_CONFIG. Raises ConfigError.
+    *overrides* are the flags: dotted key -> typed value, None for a flag that was not given. *files* is what a working
+    folder brings, as if it were trusted (default: of the current one, if it is and no *file* is named). A missing file
+    is an error only where it was named, by *file* or CODA_CONFIG. Raises ConfigError.
     """
     path = file if file is not None else paths.config_file()
     text = read_text(path)
     if text is None and (file is not None or os.environ.get("CODA_CONFIG")):
         hint = "create it with `coda config edit`" if file is None else "`coda config path` shows where Coda looks"
         raise ConfigError(f"there is no file {path}", hint=hint, file=str(path))
-    return compose(text, path, environ=environ, overrides=overrides)
+    loaded = compose(text, path, environ=environ, overrides=overrides)
+    if files is None and file is None:
+        files = folder.trusted_files()
+    brought = folder.brought(files) if files is not None else None
+    while brought is not None and brought.sets:
+        try:
+            whole = compose(text, path, environ=environ, overrides=overrides, brought=brought)
+        except SettingsError as error:
+            brought = brought.without(error.problems)
+            continue
+        if (unfit := folder.unfit_model(whole.settings, brought.sets)) is None:
+            return whole
+        brought = brought.without([Problem(brought.place(("model",)), *unfit)])
+    return replace(loaded, brought=brought)
 
 
 def compose(
-    text: str | None, path: Path, *, environ: Mapping[str, str], overrides: Mapping[str, object] | None = None
+    text: str | None,
+    path: Path,
+    *,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, object] | None = None,
+    brought: folder.Brought | None = None,
 ) -> Loaded:
-    """The settings that *text* would give as the content of *path*. Raises ConfigError."""
+    """The settings that *text* would give as the content of *path*, with what was *brought*. Raises ConfigError."""
     layers = _Layers()
     for name, table in BUILT_IN_PROVIDERS.items():
         layers.merge(("providers", name), table, None)
     if text is not None:
         _add_file(layers, text, path)
+    if brought is not None:
+        _add_folder(layers, brought)
     ignored = _add_environment(layers, environ)
     for key, value in (overrides or {}).items():
         if value is not None:
@@ -120,7 +147,7 @@ def compose(
     settings, problems = _validate(layers)
     if settings is None or problems:
         raise SettingsError(problems, file=str(path) if text is not None else None)
-    return Loaded(settings, path, text is not None, ignored, layers.origins)
+    return Loaded(settings, path, text is not None, ignored, layers.origins, brought)
 
 
 def check_text(text: str, path: Path) -> Settings:
@@ -177,6 +204,14 @@ def _add_file(layers: _Layers, text: str, path: Path) -> None:
         layers.merge((key,), value, Origin("file", str(path)))
     for at, line in lines_of(text).items():
         layers.origins[at] = Origin("file", f"{path}:{line}")
+
+
+def _add_folder(layers: _Layers, brought: folder.Brought) -> None:
+    for key, value in folder.laid_over(layers.data, brought.sets).items():
+        layers.merge((key,), value, Origin("file", str(brought.file)))
+    for at in brought.lines or ():
+        if at in layers.origins and layers.origins[at].where == str(brought.file):
+            layers.origins[at] = Origin("file", brought.place(at))
 
 
 def _add_environment(layers: _Layers, environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -107,7 +107,7 @@ class CodaApp(Shell):
         self._session = session
         self._flow = Flow(self)
         self._front = TuiFront(self)
-        for note in self._start.notes:
+        for note in (*self._start.notes, *session.notes):
             self.note(note)
         self.status.tell(incognito=session.incognito)
         await self._first_view()

@@ -1,5 +1,7 @@
 """Where a person's own tools are: files in the config folder's `tools/`, files named for one run, installed packages.
 
+And those that a trusted working folder brings along in `.coda/tools/`.
+
 A source that is broken gives one line of words for the person and is left out; the others are not harmed.
 """
 
@@ -11,12 +13,16 @@ import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from coda_cli import paths
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.tools.isolated import IsolatedTool, Source, listed
+from coda_cli.engine.tools.own_folder import OWN_FOLDER, TOOLS
 from coda_cli.engine.tools.visible import visible_line
+
+if TYPE_CHECKING:
+    from coda_cli.engine.tools.trust import FolderFiles
 
 GROUP: Final = "coda.tools"
 _AT_ONCE: Final = 2
@@ -29,11 +35,15 @@ def tools_dir() -> Path:
 
 
 async def discovered(
-    files: Sequence[Path] = (), folder: Path | None = None, installed: bool = True
+    files: Sequence[Path] = (),
+    folder: Path | None = None,
+    installed: bool = True,
+    brought: FolderFiles | None = None,
 ) -> tuple[list[IsolatedTool], list[str]]:
     """All tools of *files*, of the `*.py` in *folder* (default: `tools_dir()`) and of packages; and what is wrong.
 
-    Raises UsageError where one of *files* cannot be read: it was asked for.
+    At the end those of *brought*, which a person trusts: where names are the same, their own are first. Raises
+    UsageError where one of *files* cannot be read: it was asked for.
     """
     sources: list[Source] = []
     problems: list[str] = []
@@ -52,8 +62,15 @@ async def discovered(
             problems.append(f"tools/{visible_line(file.name)} is left out: {error.strerror or error}")
     if installed:
         sources += await asyncio.to_thread(_entry_points)
+    if brought is not None:
+        sources += brought_sources(brought)
     tools, wrong = await _all(sources)
     return tools, [*problems, *wrong]
+
+
+async def tools_of(brought: FolderFiles) -> tuple[list[IsolatedTool], list[str]]:
+    """The tools that a trusted folder brings along, and what is wrong with them."""
+    return await _all(brought_sources(brought))
 
 
 async def _all(sources: Sequence[Source]) -> tuple[list[IsolatedTool], list[str]]:
@@ -66,10 +83,33 @@ async def _all(sources: Sequence[Source]) -> tuple[list[IsolatedTool], list[str]
     tools: list[IsolatedTool] = []
     problems: list[str] = []
     for source, (found, wrong) in zip(sources, await asyncio.gather(*map(one, sources)), strict=True):
-        tools += found
+        tools += [tool for tool in found if not _of_a_server(tool)]
+        wrong += [f"{tool.name}: only the tools of servers are called mcp__" for tool in found if _of_a_server(tool)]
         left_out = "" if found else " is left out"
         problems += [visible_line(f"{source.shown}{left_out}: {problem}") for problem in wrong]
     return tools, problems
+
+
+def _of_a_server(tool: IsolatedTool) -> bool:
+    """Whether what a folder brings calls itself a tool of a server."""
+    return tool.source.copy is not None and tool.name.startswith("mcp__")
+
+
+def brought_sources(files: FolderFiles) -> list[Source]:
+    """The Python files among the tools of a trusted folder. Each carries the bytes that were trusted."""
+    inside = f"{TOOLS}/"
+    copy = {name.removeprefix(inside): data for name, data in files.content.items() if name.startswith(inside)}
+    names = sorted(name for name in copy if "/" not in name and name.endswith(".py") and name[0] not in "_.")
+    return [
+        Source(
+            f"{files.folder}/{OWN_FOLDER}/{TOOLS}/{name}",
+            f"{OWN_FOLDER}/{TOOLS}/{name}",
+            hashlib.sha256(copy[name]).hexdigest(),
+            files.digest,
+            copy,
+        )
+        for name in names
+    ]
 
 
 def _python_files(folder: Path) -> list[Path]:

@@ -21,6 +21,8 @@ from coda_cli.engine.core.tools import Arguments, Effect, ToolOutput, Touches
 from coda_cli.engine.tools.base import BaseTool, Planned, ToolContext, ToolError
 
 LISTING_SECONDS: Final = 15.0
+BROUGHT: Final = "folder"
+"""The category of all tools that a working folder brings along."""
 _FORMAT: Final = "1"
 """Changes with what `child_tools` tells: an older listing in the cache is not read."""
 
@@ -29,13 +31,15 @@ _FORMAT: Final = "1"
 class Source:
     """Where tools come from: `where` is a file, whose content has the hash `sha256`, or "module:attribute" (then "").
 
-    `shown` is its name for a person, `version` what changes when an installed package does.
+    `shown` is its name for a person, `version` what changes when an installed package does. `copy` is what a trusted
+    folder brings (name -> bytes, the file itself and those beside it): only that is run, and never unasked.
     """
 
     where: str
     shown: str
     sha256: str = ""
     version: str = ""
+    copy: Mapping[str, bytes] | None = None
 
     @property
     def key(self) -> str:
@@ -58,14 +62,20 @@ class IsolatedTool(BaseTool):
         self.category = str(told["category"])
         self.timeout = None if told["timeout"] is None else float(told["timeout"])
         self.repeatable = bool(told["repeatable"])
+        if source.copy is not None:  # whatever it says of itself: somebody else has written it
+            self.touches, self.category = Touches.RUNS, BROUGHT
 
     async def plan(self, arguments: Arguments, context: ToolContext) -> Planned:
         """The call with its arguments, and the file that it runs."""
         shown = json.dumps(dict(arguments), ensure_ascii=False, indent=2)
+        brought = self.source.copy is not None
         effect = Effect(
             summary=f"{self.name} of {self.source.shown}",
             detail=f"{self.name} {shown}\n\nof {self.source.where}",
-            rule=self.name,
+            # A rule speaks of a name, and the folder chooses the names of its tools.
+            outside=brought,
+            rule=None if brought else self.name,
+            reason="it comes with this folder" if brought else "",
         )
 
         async def run() -> ToolOutput:
@@ -142,7 +152,10 @@ async def _in_child(
 
     exchange = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="coda-"))
     try:
-        asked = {**request, "source": source.where, "sha256": source.sha256}
+        where = source.where
+        if source.copy is not None:
+            where = str(await asyncio.to_thread(_copied, source, exchange / "tools"))
+        asked = {**request, "source": where, "sha256": source.sha256}
         (exchange / "request.json").write_text(json.dumps(asked), "utf-8")
         command = Command(_argv(exchange), folder, timeout=timeout, network=True, confine=False)
         ended = await run_child(command, context.progress if context is not None else None)
@@ -158,6 +171,15 @@ async def _in_child(
     if failed := result.get("failed"):
         raise ToolError(str(failed))
     return result
+
+
+def _copied(source: Source, folder: Path) -> Path:
+    """The file of *source* below *folder*, with everything that was trusted beside it."""
+    for name, content in (source.copy or {}).items():
+        path = folder / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder / Path(source.where).name
 
 
 def _argv(exchange: Path) -> list[str]:

@@ -24,8 +24,10 @@ from coda_cli.engine.tools.builtin import BUILTIN
 
 if TYPE_CHECKING:
     from coda_cli.engine.tools.executor import Executor
+    from coda_cli.engine.tools.isolated import IsolatedTool
     from coda_cli.engine.tools.mcp.servers import McpServers
     from coda_cli.engine.tools.one_call import Judge
+    from coda_cli.engine.tools.trust import FolderFiles
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What every vendor takes as a name."""
@@ -52,6 +54,7 @@ class ToolManager:
         self._permissions = permissions
         self._executor: Executor | None = None
         self._later: Sequence[Path] | None = None
+        self._brought: Callable[[], FolderFiles | None] | None = None
         self._discovery: asyncio.Lock | None = None
         self.servers: McpServers | None = None
         """The MCP servers whose tools are among these; to be set before the first `ready`."""
@@ -110,16 +113,44 @@ class ToolManager:
         return tuple(sorted({*self._tools, *self._lazy}))
 
     async def discover(
-        self, files: Sequence[Path] = (), *, folder: Path | None = None, installed: bool = True
+        self,
+        files: Sequence[Path] = (),
+        *,
+        folder: Path | None = None,
+        installed: bool = True,
+        brought: FolderFiles | None = None,
     ) -> list[str]:
         """Add the person's own tools; returns what is wrong with those left out, one line each, for the person.
 
         They are those of *files*, of the Python files in *folder* (default: `tools/` in the config folder) and, if
-        *installed*, of packages with entry points `coda.tools`. Raises UsageError if one of *files* cannot be read.
+        *installed*, of packages with entry points `coda.tools`; and those of *brought*, which a person trusts. Raises
+        UsageError if one of *files* cannot be read.
         """
         from coda_cli.engine.tools.discover import discovered
 
-        tools, problems = await discovered(files, folder, installed)
+        tools, problems = await discovered(files, folder, installed, brought)
+        return [*problems, *self._register_all(tools)]
+
+    async def take_brought(self, brought: FolderFiles) -> list[str]:
+        """Add the tools of a folder that a person has just trusted; returns what is wrong, as `discover` does."""
+        from coda_cli.engine.tools.discover import tools_of
+
+        await self.ready()  # a person's own tools have the names first
+        self.drop_brought()
+        tools, problems = await tools_of(brought)
+        return [*problems, *self._register_all(tools)]
+
+    def drop_brought(self) -> None:
+        """Take the tools of the working folder away: it is not trusted any more."""
+        from coda_cli.engine.tools.isolated import IsolatedTool
+
+        self._brought = None
+        for name, tool in list(self._tools.items()):
+            if isinstance(tool, IsolatedTool) and tool.source.copy is not None:
+                del self._tools[name]
+
+    def _register_all(self, tools: Iterable[IsolatedTool]) -> list[str]:
+        problems = []
         for tool in tools:
             try:
                 self.register(tool)
@@ -127,9 +158,14 @@ class ToolManager:
                 problems.append(f"{tool.source.shown}: {error.message}")
         return problems
 
-    def discover_later(self, files: Sequence[Path] = ()) -> None:
-        """Have `ready` do what `discover` does with *files*: nothing is read before tools are wanted."""
-        self._later = tuple(files)
+    def discover_later(
+        self, files: Sequence[Path] = (), brought: Callable[[], FolderFiles | None] | None = None
+    ) -> None:
+        """Have `ready` do what `discover` does with *files*: nothing is read before tools are wanted.
+
+        *brought* gives what the working folder brings along, if a person trusts it.
+        """
+        self._later, self._brought = tuple(files), brought
 
     async def ready(self, only: Collection[str] | None = None) -> None:
         """Do what was put off, once; MCP servers are looked at if *only* names one. Raises UsageError as `discover`."""
@@ -139,7 +175,8 @@ class ToolManager:
         self._discovery = self._discovery or asyncio.Lock()
         async with self._discovery:
             if self._later is not None:
-                self.problems += await self.discover(self._later)
+                brought = await asyncio.to_thread(self._brought) if self._brought is not None else None
+                self.problems += await self.discover(self._later, brought=brought)
                 self._later = None
             if servers is not None:
                 self.problems += await servers.listed()

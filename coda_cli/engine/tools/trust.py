@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from coda_cli import paths
+from coda_cli.engine.tools.own_folder import OWN_FOLDER
 from coda_cli.engine.tools.small_file import EntryFile
 from coda_cli.engine.tools.visible import visible_line
 
-OWN_FOLDER: Final = ".coda"
 MAX_FILE: Final = 1024 * 1024
 MAX_FILES: Final = 200
 MAX_SIZE: Final = 8 * MAX_FILE
@@ -37,7 +37,6 @@ _SETTABLE: Final[Mapping[str, frozenset[str] | None]] = {
     "conversation": None,
     "function_calling": frozenset(
         (
-            "enabled",
             "max_function_calls_per_turn",
             "parallel_execution",
             "max_parallel",
@@ -218,11 +217,17 @@ def folder_settings(table: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]
     passed_over: list[str] = []
     for key, value in table.items():
         inner = _SETTABLE.get(key, frozenset())
-        if key in _SETTABLE_VALUES or inner is None or (key == "offline" and value is True):
+        if key in _SETTABLE_VALUES or inner is None or _closes(key, value):
             kept[key] = value
         elif not inner or not isinstance(value, Mapping):
             passed_over.append(visible_line(key))
         else:
-            kept[key] = {name: value[name] for name in value if name in inner}
-            passed_over += [visible_line(f"{key}.{name}") for name in value if name not in inner]
+            taken = [name for name in value if name in inner or _closes(f"{key}.{name}", value[name])]
+            kept[key] = {name: value[name] for name in taken}
+            passed_over += [visible_line(f"{key}.{name}") for name in value if name not in taken]
     return kept, passed_over
+
+
+def _closes(key: str, value: object) -> bool:
+    """Whether it is a switch that a folder may throw in one direction only: to less."""
+    return (key == "offline" and value is True) or (key == "function_calling.enabled" and value is False)
