@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from coda_cli.chat.command_parts import cell
@@ -25,7 +25,7 @@ from coda_cli.engine.core.events import (
     RetryScheduled,
 )
 from coda_cli.engine.core.messages import AudioPart, FilePart, ImagePart, LLMMessage, MessageRole, system
-from coda_cli.engine.core.ports import ProviderRequest
+from coda_cli.engine.core.ports import ProviderRequest, ToolSpec
 from coda_cli.engine.generation import Generation
 from coda_cli.engine.redact import hide
 
@@ -68,7 +68,8 @@ async def window_of(session: ChatSession) -> Window:
         limits = Limits.of(session.manager.config.conversation, chosen.profile(model), chosen.config.max_tokens)
     except LLMError:
         pass  # nothing answers: the parts are counted for an average model
-    count = session.manager.tokens.counter(provider, model).message
+    counter = session.manager.tokens.counter(provider, model)
+    count = counter.message
     parts: dict[str, list[int]] = defaultdict(list)
     prompt = await session.system_prompt()
     if prompt:
@@ -84,7 +85,21 @@ async def window_of(session: ChatSession) -> Window:
             elif message.message_id not in covered:
                 parts[_kind(message)].append(count(message))
     shares = tuple(Share(name, sum(counts), len(counts)) for name, counts in parts.items())
+    if specs := await _tool_specs(session, provider, model):
+        asked = ProviderRequest(model=model, messages=(), tools=specs)
+        tokens = counter.request(asked) - counter.request(replace(asked, tools=()))
+        shares = (Share("tools", tokens, len(specs)), *shares)
     return Window(provider, model, limits.window, limits.reserve, shares)
+
+
+async def _tool_specs(session: ChatSession, provider: str, model: str) -> Sequence[ToolSpec]:
+    """The tools that the next request will tell of."""
+    manager, tools = session.manager, session.manager.tools
+    if tools is None or not provider or not manager.config.tools_enabled or session.tools == ():
+        return ()
+    await tools.ready()
+    specs = tools.specs(manager.config.function_calling, session.tools)
+    return () if isinstance(tools.fitted(manager.provider(provider), model, specs), str) else specs
 
 
 def _kind(message: LLMMessage) -> str:
@@ -101,7 +116,7 @@ async def context_text(session: ChatSession) -> str:
     head = f"**{cell(name)}**: about {window.used:,} tokens"
     if window.size:
         head += f" of {window.size:,} ({100 * window.used / window.size:.1f} %)"
-    lines = [head, "", "| part | tokens | messages | share |", "|---|--:|--:|---|"]
+    lines = [head, "", "| part | tokens | how many | share |", "|---|--:|--:|---|"]
     whole = max(1, window.used)
     for share in window.shares:
         bar = "█" * round(_BAR * share.tokens / whole)
