@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
@@ -102,15 +102,24 @@ def plain(line: Line) -> str:
 
 def cut(line: Line, start: int, end: int) -> Line:
     """The runs of the characters from *start* to *end* of a line."""
-    out: Line = []
-    at = 0
-    for text, key in line:
-        part = text[max(0, start - at) : max(0, end - at)]
-        if part:
-            out.append((part, key))
-        at += len(text)
-        if at >= end:
-            break
+    return _pieces(line, [(start, end)])[0]
+
+
+def _pieces(line: Line, spans: Sequence[tuple[int, int]]) -> list[Line]:
+    """The runs of each of *spans* of a line, which stand in order: one pass, however many there are."""
+    out: list[Line] = []
+    place = at = 0  # the run that is next, and the character that it begins with
+    for start, end in spans:
+        piece: Line = []
+        while place < len(line):
+            text, key = line[place]
+            if part := text[max(0, start - at) : max(0, end - at)]:
+                piece.append((part, key))
+            if at + len(text) >= end:
+                break  # the next span may begin in this run
+            at += len(text)
+            place += 1
+        out.append(piece)
     return out
 
 
@@ -148,12 +157,8 @@ def fold(line: Line, width: int) -> list[Line]:
     if line_cells(line) <= width:
         return [line]
     text = plain(line)
-    out: list[Line] = []
-    start = 0
-    for end in [*_fold_points(text, width), len(text)]:
-        out.append(cut(line, start, end))
-        start = end
-    return out
+    points = _fold_points(text, width)
+    return _pieces(line, list(zip([0, *points], [*points, len(text)], strict=True)))
 
 
 def wrap(line: Line, width: int) -> list[Line]:
@@ -161,19 +166,19 @@ def wrap(line: Line, width: int) -> list[Line]:
     if line_cells(line) <= width:
         return [line]
     text = plain(line)
-    out: list[Line] = []
+    spans: list[tuple[int, int]] = []
     start = end = used = 0
     for match in _PIECES.finditer(text):
         piece = match.group()
         size = cells(piece)
         if piece[0] != " ":
             if used + size > width and end > start:
-                out.append(cut(line, start, end))
+                spans.append((start, end))
                 start, used = match.start(), 0
             end = match.end()
         used += size
-    out.append(cut(line, start, max(end, start)))
-    return out
+    spans.append((start, max(end, start)))
+    return _pieces(line, spans)
 
 
 def load_theme(path: Path) -> dict[str, str]:
@@ -216,7 +221,9 @@ def marked(line: Line, pieces: list[Line]) -> list[Line]:
     at = len(plain(pieces[0]))
     out = pieces[:1]
     for piece in pieces[1:]:
-        spaces = len(text) - at - len(text[at:].lstrip(" "))
+        spaces = 0
+        while text.startswith(" ", at + spaces):
+            spaces += 1
         out.append([SOFT if spaces else HARD, *piece])
         at += spaces + len(plain(piece))
     return out
