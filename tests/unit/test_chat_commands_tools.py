@@ -62,15 +62,18 @@ async def test_a_misspelt_tool_changes_nothing(front: Recorder) -> None:
     assert front.session.tools is None
 
 
+def mode_of(front: Recorder) -> str:
+    return front.session.manager.config.function_calling.approval_mode
+
+
 async def test_the_mode_is_chosen_and_everything_only_after_a_yes(front: Recorder) -> None:
-    calling = front.session.manager.config.function_calling
     await run(front, "/approval read-only")
-    assert calling.approval_mode == "read-only"
+    assert mode_of(front) == "read-only"
     await run(front, "/approval all")  # and no
-    assert calling.approval_mode == "read-only"
+    assert mode_of(front) == "read-only"
     front.confirms = [True]
     await run(front, "/approval all")
-    assert calling.approval_mode == "all"
+    assert mode_of(front) == "all"
     await run(front, "/approval sometimes")
     assert isinstance(front.errors[-1], UsageError)
     assert [one.text for one in complete("/approval acc", front)] == ["accept-edits"]
