@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, assert_never
 
 from coda_cli.engine.core.messages import (
@@ -107,6 +108,12 @@ def _message(message: LLMMessage) -> tuple[float, int]:
     return text, media
 
 
+@lru_cache(maxsize=1024)
+def _tool(name: str, description: str, shape: str) -> float:
+    """Tokens of what a model is told of one tool: the same with every request, and maybe a hundred of them."""
+    return PER_CALL + text_tokens(name) + text_tokens(description) + text_tokens(shape)
+
+
 def _request(request: ProviderRequest) -> tuple[float, int]:
     text, media = float(PER_REQUEST), 0
     for message in request.messages:
@@ -114,7 +121,7 @@ def _request(request: ProviderRequest) -> tuple[float, int]:
         text, media = text + more_text, media + more_media
     for tool in request.tools:
         shape = json.dumps(dict(tool.parameters), ensure_ascii=False, default=str)
-        text += PER_CALL + text_tokens(tool.name) + text_tokens(tool.description) + text_tokens(shape)
+        text += _tool(tool.name, tool.description, shape)
     if request.schema is not None:
         text += text_tokens(json.dumps(dict(request.schema), ensure_ascii=False, default=str))
     return text, media
