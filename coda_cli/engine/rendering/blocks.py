@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from markdown_it import MarkdownIt
+    from markdown_it.rules_block import StateBlock
     from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
 
@@ -26,12 +27,23 @@ if TYPE_CHECKING:
 SMALL: Final = 2048
 CREDIT: Final = 4
 
+# What a text costs to parse, in microseconds or so: a line takes as long as a hundred characters, however short it is.
+_LINE: Final = 24
+_CHARS: Final = 4
+LONG_LINE: Final = 32_768
+"""Characters of a line that a splitter with a limit takes for no Markdown."""
+# More definitions than this are not taken: each drawing of a block copies them.
+_REFERENCES: Final = 2000
+# A text longer than this has its code blocks found by their fences alone.
+_SCANNED: Final = 100_000
+
 # markdown-it leaves out what is nested deeper than this; its preset's 20 is ten levels of a list.
 MAX_NESTING: Final = 100
 
 _OPENER: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
 _ITEM: Final = re.compile(r"(?:[-*+]|\d{1,9}[.)]) ")
 _RULE: Final = re.compile(r" {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$")
+_HR: Final = re.compile(r"([-*_])(?:[ \t]*+\1){2,}+[ \t]*+")
 # The lengths are bounded so that a page of openers without an end costs no more than a page.
 _MATH: Final = re.compile(
     r"\\\(.{1,800}?\\\)|\\\[.{1,800}?\\\]|\$\$.{1,800}?\$\$"
@@ -50,6 +62,19 @@ def _math(state: StateInline, silent: bool) -> bool:
     return True
 
 
+def _hr(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Block rule: a rule. markdown-it's own looks at a line character by character, once for each list it is in."""
+    first, last = state.bMarks[start] + state.tShift[start], state.eMarks[start]
+    if state.is_code_block(start) or (found := _HR.fullmatch(state.src, first, last)) is None:
+        return False
+    if not silent:
+        state.line = start + 1
+        token = state.push("hr", "hr", 0)
+        token.map = [start, state.line]
+        token.markup = found[1] * (found.group().count(found[1]) + 1)  # as markdown-it's
+    return True
+
+
 @lru_cache(maxsize=1)
 def parser() -> MarkdownIt:
     """The one Markdown parser of this process: CommonMark with tables, strikethrough, footnotes and untouched TeX."""
@@ -59,6 +84,7 @@ def parser() -> MarkdownIt:
 
     made = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).enable(["table", "strikethrough"])
     made.inline.ruler.before("escape", "math", _math)
+    made.block.ruler.at("hr", _hr, {"alt": ["paragraph", "reference", "blockquote", "list"]})
     footnotes.use(made)
     return made
 
@@ -100,7 +126,14 @@ class BlockSplitter:
     the first line of the next one is complete, for a line that is still growing proves nothing ("2" may become "2.").
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, limit: int | None = None) -> None:
+        """A tail of more than *limit* (see `weight`), or a line longer than LONG_LINE, is cut off as it is.
+
+        No parse is then longer than some tens of milliseconds; what was cut off is to be shown as plain text.
+        """
+        self._limit = limit
+        self.cut_short = False
+        """Whether a tail was: other chunks may then give other blocks."""
         self._lines: list[str] = []
         self._size = 0
         self._partial: list[str] = []
@@ -120,6 +153,11 @@ class BlockSplitter:
     def tail(self) -> str:
         """The source of what is not finished."""
         return "".join(self._lines) + "".join(self._partial)
+
+    @property
+    def weight(self) -> int:
+        """About how many microseconds a parse of the tail takes."""
+        return self._size // _CHARS + _LINE * len(self._lines)
 
     @property
     def open_kind(self) -> str:
@@ -168,16 +206,17 @@ class BlockSplitter:
         if self._partial:
             last = "".join(self._partial)
             self._partial = []
-            self._append([last])
-            if self._fence is not None and self._fence.closed_by(last):
+            if self._limit is not None and len(last) > LONG_LINE:
+                finished += self._take([last])
+            else:
+                self._append([last])
+            if self._fence is not None and self._lines and self._fence.closed_by(last):
                 self._fence = None
                 finished.append(self._cut(len(self._lines)))
-        if self._fence is None and self._lines:
-            finished += self._parse(final=True)
-        if self._lines:
-            finished.append(self._cut(len(self._lines)))
+        if self._fence is None:
+            return finished + self._close()
         self._fence = None
-        return finished
+        return [*finished, self._cut(len(self._lines))]
 
     def preview(self, lines: int, chars: int) -> str:
         """The tail, or if it is longer than *lines* or *chars*, a bounded source that renders like its end."""
@@ -206,20 +245,62 @@ class BlockSplitter:
     def _take(self, lines: list[str]) -> list[str]:
         finished: list[str] = []
         at = 0
-        if (fence := self._fence) is not None:
-            while at < len(lines) and not fence.closed_by(lines[at]):
+        while at < len(lines):
+            if self._fence is not None:
+                at += self._take_code(lines[at:], self._fence, finished)
+                continue
+            if self._limit is not None and len(lines[at]) > LONG_LINE:
+                if self._lines:
+                    finished += self._parse(final=False)
+                    if self._fence is not None:
+                        continue
+                finished += self._close()
+                self._append(lines[at : at + 1])
+                finished.append(self._cut(1))
                 at += 1
-            closed = at < len(lines)
-            at += closed
-            self._append(lines[:at])
-            if closed:
-                self._fence = None
-                finished.append(self._cut(len(self._lines)))
-        if at < len(lines):
-            new = lines[at:]
+                continue
+            new = lines[at : self._room(lines, at)]
+            at += len(new)
             self._append(new)
-            if self._worth_parsing(new):
+            heavy = self._limit is not None and self.weight > self._limit
+            if heavy or self._worth_parsing(new):
                 finished += self._parse(final=False)
+            if heavy and self._fence is None and self.weight > (self._limit or 0):
+                self.cut_short = True
+                finished.append(self._cut(len(self._lines)))
+        return finished
+
+    def _take_code(self, lines: list[str], fence: _Fence, finished: list[str]) -> int:
+        """Take the lines that belong to the open fence; returns how many those are."""
+        at = 0
+        while at < len(lines) and not fence.closed_by(lines[at]):
+            at += 1
+        closed = at < len(lines)
+        at += closed
+        self._append(lines[:at])
+        if closed:
+            self._fence = None
+            finished.append(self._cut(len(self._lines)))
+        return at
+
+    def _room(self, lines: Sequence[str], at: int) -> int:
+        """The line after the first one from *at* on with which the tail weighs too much, or after the last one."""
+        if self._limit is None:
+            return len(lines)
+        size, count = self._size, len(self._lines) - at + 1
+        for place in range(at, len(lines)):
+            if len(lines[place]) > LONG_LINE:
+                return place
+            size += len(lines[place])
+            if size // _CHARS + _LINE * (count + place) > self._limit:
+                return place + 1
+        return len(lines)
+
+    def _close(self) -> list[str]:
+        """Finish what is left; no fence is open."""
+        finished = self._parse(final=True) if self._lines else []
+        if self._lines:
+            finished.append(self._cut(len(self._lines)))
         return finished
 
     def _append(self, lines: Sequence[str]) -> None:
@@ -318,7 +399,7 @@ class BlockSplitter:
     def _collect(self, found: dict[str, dict[str, object]], end: int) -> None:
         for label, definition in found.items():
             lines = definition.get("map")
-            if isinstance(lines, list) and lines[1] <= end:
+            if isinstance(lines, list) and lines[1] <= end and len(self.references) < _REFERENCES:
                 self.references.setdefault(label, {"title": definition["title"], "href": definition["href"]})
 
     def _cut(self, end: int) -> str:
@@ -361,6 +442,10 @@ def last_code_block(text: str) -> str | None:
 
 def code_blocks(text: str) -> list[str]:
     """The contents of all fenced code blocks of *text*, in order, each as `first_code_block` gives it."""
+    if "```" not in text and "~~~" not in text:
+        return []
+    if len(text) > _SCANNED:
+        return _scanned(text)
     original = text.split("\n")
     tokens = block_tokens(text.replace("\r\n", "\n"))
     found: list[str] = []
@@ -375,3 +460,22 @@ def code_blocks(text: str) -> list[str]:
         ]
         found.append("".join(lines) + last)
     return found
+
+
+def _scanned(text: str) -> list[str]:
+    """The code blocks of a text that would take long to parse: those whose fences stand in no list and no quote."""
+    found: list[str] = []
+    fence: _Fence | None = None
+    indent = 0
+    code: list[str] = []
+    for place, line in enumerate(_split(text)):
+        if fence is None:
+            opener = _OPENER.match(line)
+            if opener and not (opener[1][0] == "`" and "`" in line[opener.end() :]):
+                fence, indent, code = _Fence(place, opener[1][0], len(opener[1])), opener.start(1), []
+        elif fence.closed_by(line):
+            found.append("".join(code))
+            fence = None
+        else:
+            code.append(line[min(indent, len(line) - len(line.lstrip(" "))) :])
+    return [*found, "".join(code)] if fence is not None else found
