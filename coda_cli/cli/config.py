@@ -15,6 +15,7 @@ from coda_cli.cli.output import EXIT_INTERRUPTED, fail, put, put_json, say, warn
 from coda_cli.engine.core.errors import CodaError, ConfigError, UsageError
 from coda_cli.settings import edit as edits, secrets
 from coda_cli.settings.files import read_text, write_text
+from coda_cli.settings.folder import problems as problems_of_folder
 from coda_cli.settings.load import Loaded, check_text, load
 from coda_cli.settings.model_cache import complete_provider
 from coda_cli.settings.problems import SettingsError, did_you_mean
@@ -118,7 +119,8 @@ def check(
         if text is not None:
             check_text(text, target)
         if file is None:
-            load()  # the environment counts too
+            for problem in problems_of_folder(load()):  # the environment counts too, and what a trusted folder sets
+                warn(problem)
     except ConfigError as error:
         if not json:
             fail(error)

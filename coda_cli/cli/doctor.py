@@ -23,6 +23,7 @@ from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.rendering.sanitize import sanitize
 from coda_cli.settings import secrets
 from coda_cli.settings.files import read_toml
+from coda_cli.settings.folder import note, problems
 from coda_cli.settings.load import load, unknown_variables
 from coda_cli.settings.problems import did_you_mean
 from coda_cli.settings.schema import Settings
@@ -171,6 +172,10 @@ def _config() -> Iterator[Check]:
         return
     where = str(loaded.file) if loaded.found else f"{loaded.file} is not there, the built-in settings hold"
     yield Check("coda.toml", "ok", where)
+    if (untrusted := note()) is not None:
+        yield Check("this folder", "ok", untrusted)
+    for problem in problems(loaded):
+        yield Check("this folder", "warn", problem, "mend it, look with `coda trust`, and trust it again")
 
 
 def _folders() -> Iterator[Check]:

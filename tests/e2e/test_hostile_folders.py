@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -93,6 +94,68 @@ def test_the_kernel_saw_nothing_of_it_opened_or_run(tmp_path: Path, name: str) -
         assert ran.code == 0
         assert "execve(" in trace.read_text("utf-8", "replace")
         assert _opened(trace, here.folder) == []
+
+
+def test_a_chat_says_in_one_line_that_there_is_something_and_opens_nothing_of_it(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.fill(EVERYTHING)
+        trace = tmp_path / "trace"
+        prefix = ("strace", "-f", "-y", "-s", "4096", "-o", str(trace), "-e", "execve,execveat,open,openat,openat2")
+        chat = here.run("chat", "--plain", "-T", "all", stdin=b"hello\n/quit\n", prefix=prefix)
+        assert chat.code == 0, chat.error
+        assert chat.error.count("coda trust") == 1
+        assert _opened(trace, here.folder) == []
+        assert here.run("trust", "list", "--json").json == []
+
+
+# What has been trusted too quickly: it may choose among what the person has, and nothing else.
+TRUSTED = ("settings of its own", "a home of its own", "an environment", "rules and trust", "keys", "servers for tools")
+
+
+@pytest.mark.parametrize("names", [(name,) for name in (*TRUSTED, *ALONE)] if LONG else [TRUSTED, ("very deep",)])
+def test_trusted_too_quickly_it_adds_no_address_key_rule_or_mode(tmp_path: Path, names: tuple[str, ...]) -> None:
+    with stage(tmp_path) as here:
+        for name in names:
+            here.fill(name)
+        here.run("trust", "add", "--yes")
+        ran = here.run("ask", "-T", "all", "hello")
+        assert ran.code == 0, ran.error
+        assert here.run("tools", "permissions", "list", "--json").json == []
+        shown = here.run("config", "show", "--json").json
+        assert "evil" not in shown["settings"]["providers"]
+        assert shown["settings"]["function_calling"]["approval_mode"] == "ask"
+        assert here.evil not in ran.text + str(shown)
+
+
+def test_tools_of_a_trusted_folder_run_and_those_of_a_changed_one_do_not(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        tools = here.folder / ".coda" / "tools"
+        tools.mkdir(parents=True)
+        own = tools / "own.py"
+        own.write_text('def own(text: str) -> str:\n    """Say it."""\n    return text.upper()\n')
+
+        def listed() -> set[str]:
+            return {row["name"] for row in here.run("tools", "list", "--json").json}
+
+        assert "own" not in listed()
+        assert here.run("trust", "add", "--yes").code == 0
+        assert "own" in listed()
+        assert here.run("tools", "test", "own", "text=hi").code != 0  # nobody to ask
+        assert here.run("tools", "test", "own", "text=hi", "--approval-mode", "all").text == "HI\n"
+        own.write_text(f"open({str(here.canary)!r}, 'w')\n" + own.read_text())
+        assert "own" not in listed()
+        assert here.run("tools", "test", "own", "text=hi", "--approval-mode", "all").code == 2
+        here.run("ask", "-T", "all", "hello")
+
+
+@pytest.mark.parametrize(("only", "told"), [("err", 1), ("out", 0)])
+def test_ask_tells_of_it_at_a_terminal_only(tmp_path: Path, only: Literal["err", "out"], told: int) -> None:
+    coda = Program(tmp_path)
+    coda.scripted("An answer.")
+    (tmp_path / ".coda" / "tools").mkdir(parents=True)
+    with coda.terminal("ask", "hello", only=only, env={"HOME": "/nowhere"}) as terminal:
+        assert terminal.end() == 0
+    assert (terminal.raw + terminal.piped).count(b"coda trust") == told
 
 
 def test_the_trace_would_show_it(tmp_path: Path) -> None:
