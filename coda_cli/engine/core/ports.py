@@ -14,6 +14,7 @@ from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.core.events import Event, ProviderEvent
 from coda_cli.engine.core.messages import LLMMessage, Part, ToolCallPart, ToolResultPart
 from coda_cli.engine.core.profiles import ModelProfile
+from coda_cli.engine.core.prompts import Adapted, MemoryNote, Messages, Noticed, Situation
 from coda_cli.engine.core.tools import Approval, ApprovalRequest
 from coda_cli.engine.core.usage import TokenUsage
 
@@ -254,6 +255,38 @@ class ToolPort(Protocol):
 
     def run(self, calls: Sequence[ToolCallPart], turn: ToolRound) -> AsyncGenerator[ToolResultPart, None]:
         """Run *calls* under the permissions; one result a call, as each ends. Raises only CancelledError."""
+        ...
+
+
+class MemoryPort(Protocol):
+    """What is remembered beyond a conversation. Raises only CodaError; a failure must never cost an answer."""
+
+    async def notice(self, situation: Situation) -> Sequence[Noticed]:
+        """Keep, change or forget what the question asks for ("remember that ..."); what was done."""
+        ...
+
+    async def preferences(self, situation: Situation) -> Sequence[MemoryNote]:
+        """What holds for every answer, the most important first."""
+        ...
+
+    async def recall(self, situation: Situation, max_tokens: int) -> Sequence[MemoryNote]:
+        """The few that matter for this question: those given before first, then new ones. May be none."""
+        ...
+
+    async def ended(self, conversation_id: str, title: str, messages: Messages) -> None:
+        """A conversation is over for now: leave one gist of it, replacing its earlier one."""
+        ...
+
+
+class PersonaPort(Protocol):
+    """Who answers: a persona with its traits. Raises only CodaError."""
+
+    def prompt(self, situation: Situation) -> str:
+        """What the persona says to the model about itself and about how to answer; "" for nothing."""
+        ...
+
+    async def heard(self, situation: Situation) -> Sequence[Adapted]:
+        """Adapt to what the person said (explicit feedback at once, the topic within small bounds)."""
         ...
 
 
