@@ -18,6 +18,7 @@ from coda_cli.settings.secrets import Key, find_key
 
 if TYPE_CHECKING:
     from coda_cli.engine.tools.manager import ToolManager
+    from coda_cli.engine.tools.mcp.servers import McpServers
     from coda_cli.engine.tools.permissions import Permissions
 
 
@@ -92,7 +93,33 @@ def tool_manager(settings: Settings, functions: Sequence[Path] = ()) -> ToolMana
 
     tools = ToolManager(folder=Path.cwd(), permissions=permissions(settings))
     tools.discover_later(functions, folder.trusted_files)
+    allowed = settings.function_calling.allowed_categories
+    if settings.mcp.servers and (allowed is None or "mcp" in allowed):
+        tools.servers = mcp_servers(settings)
     return tools
+
+
+def mcp_servers(settings: Settings) -> McpServers:
+    """The MCP servers that *settings* name and do not switch off. None is started."""
+    from coda_cli.engine.tools.mcp.config import ServerConfig
+    from coda_cli.engine.tools.mcp.servers import McpServers
+
+    configs = [
+        ServerConfig(
+            name=name,
+            command=server.command or "",
+            args=tuple(server.args),
+            env=tuple(server.env),
+            cwd=server.cwd or "",
+            url=server.url or "",
+            headers_env=server.headers_env,
+            timeout=server.timeout,
+            start_timeout=server.start_timeout,
+        )
+        for name, server in settings.mcp.servers.items()
+        if server.enabled
+    ]
+    return McpServers(configs, offline=settings.offline)
 
 
 def permissions(settings: Settings) -> Permissions:

@@ -42,9 +42,15 @@ _ADVICE: Final[Mapping[str, str]] = {
     "list_type": 'write a list, as in ["one", "two"]',
     "finite_number": "inf and nan are no settings; choose a number, or leave it out for the default",
     "not_finite": "choose a number, or take it out",
+    "not_a_variable": 'write NAME or NAME=value, as in env = ["HTTPS_PROXY", "LOG_LEVEL=debug"]',
     "not_a_url": 'write all of it, as in "http://localhost:8000/v1"',
     "not_a_key": 'write it as in find = "ctrl+f", several with commas; `coda chat` lists them with F1',
     "not_a_pattern": 'write a tool and what it is for, as in "run_command git status" or "write_file notes/*"',
+    "a_secret": 'give the name of the variable alone, as in env = ["GITHUB_TOKEN"]: Coda hands its own on',
+    "not_a_name": "take it out",
+    "not_a_header": 'write the names of variables, as in headers_env = { Authorization = "MY_TOKEN" }',
+    "not_a_server": "use up to 32 letters, digits, `-` and single `_`, as in [mcp.servers.files]",
+    "one_of_both": 'write command = "..." for a program, or url = "https://..." for an address',
     "openai_only": 'write api = "chat", or leave it out',
 }
 _KEY_FIELDS: Final = frozenset({"api_key", "apikey", "key", "token", "secret", "api_token"})
@@ -207,7 +213,7 @@ def explain(error: ErrorDetails) -> tuple[KeyPath, str, str | None]:
             f'"{given}" is not one of the choices' if isinstance(given, str) else f"expected text, got {_shape(given)}"
         )
         return path, shown, did_you_mean(str(given), allowed) or f"allowed: {', '.join(allowed)}"
-    if kind == "not_a_variable":
+    if kind == "not_a_variable" and path[0] != "mcp":
         return path, error["msg"], 'give the variable\'s name, never the key itself, as in "MY_SERVER_KEY"'
     return path, _sentence(error), _advice(error, path)
 

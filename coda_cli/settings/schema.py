@@ -148,6 +148,95 @@ class PermissionSettings(BaseModel):
         return value
 
 
+_SERVER: Final = re.compile(r"[A-Za-z0-9](?:_?[A-Za-z0-9-]){0,31}")
+_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_SECRET: Final = re.compile(r"(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_?KEY|CREDENTIALS?)$", re.IGNORECASE)
+
+
+class McpServerSettings(BaseModel):
+    """One `[mcp.servers.NAME]` table: a program (`command`) or an address (`url`). Times are in seconds."""
+
+    model_config = _CONFIG
+
+    command: Text | None = None
+    args: list[str] = Field(default_factory=list)
+    env: list[Text] = Field(default_factory=list)
+    cwd: Text | None = None
+    url: Text | None = None
+    headers_env: dict[str, Text] = Field(default_factory=dict)
+    enabled: bool = True
+    timeout: Seconds = 60.0
+    start_timeout: Seconds = 10.0
+
+    @field_validator("env")
+    @classmethod
+    def _variables(cls, value: list[str]) -> list[str]:
+        for one in value:
+            name, equals, given = one.partition("=")
+            if not _VARIABLE.fullmatch(name) or "\0" in given:
+                raise PydanticCustomError("not_a_variable", "expected names of environment variables, or NAME=value")
+            if equals and given and _SECRET.search(name):
+                raise PydanticCustomError(
+                    "a_secret", "{name} is named like a secret, which this file never holds", {"name": name}
+                )
+        return value
+
+    @field_validator("command", "cwd")
+    @classmethod
+    def _no_nul(cls, value: str | None) -> str | None:
+        if value is not None and "\0" in value:
+            raise PydanticCustomError("not_a_name", "it holds a NUL character")
+        return value
+
+    @field_validator("args")
+    @classmethod
+    def _no_nul_in_them(cls, value: list[str]) -> list[str]:
+        if any("\0" in one for one in value):
+            raise PydanticCustomError("not_a_name", "one of them holds a NUL character")
+        return value
+
+    @field_validator("url")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is not None and (_CONTROL.search(value) or not value.lower().startswith(("http://", "https://"))):
+            raise PydanticCustomError("not_a_url", "url must start with http:// or https:// and have no spaces")
+        return value
+
+    @field_validator("headers_env")
+    @classmethod
+    def _named_headers(cls, value: dict[str, str]) -> dict[str, str]:
+        if not all(_HEADER.fullmatch(header) and _VARIABLE.fullmatch(name) for header, name in value.items()):
+            raise PydanticCustomError("not_a_header", "expected headers with the names of environment variables")
+        return value
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> McpServerSettings:
+        if (self.command is None) == (self.url is None):
+            raise PydanticCustomError("one_of_both", "a server has either a command or a url")
+        if self.url is not None and (self.args or self.env or self.cwd):
+            raise PydanticCustomError("one_of_both", "args, env and cwd are for a command, not for a url")
+        if self.command is not None and self.headers_env:
+            raise PydanticCustomError("one_of_both", "headers_env is for a url, not for a command")
+        return self
+
+
+def _a_server(value: str) -> str:
+    if not _SERVER.fullmatch(value):
+        raise PydanticCustomError("not_a_server", "not a name for a server")
+    return value
+
+
+ServerName = Annotated[str, AfterValidator(_a_server)]
+
+
+class McpSettings(BaseModel):
+    """The `[mcp]` table: the MCP servers whose tools models may call."""
+
+    model_config = _CONFIG
+
+    servers: dict[ServerName, McpServerSettings] = Field(default_factory=dict)
+
+
 def _a_key(value: str) -> str:
     if not KEY_NAMES.fullmatch(value):
         raise PydanticCustomError("not_a_key", "this is not the name of a key")
@@ -187,6 +276,7 @@ class Settings(BaseModel):
     conversation: ConversationSettings = Field(default_factory=ConversationSettings)
     function_calling: FunctionCallingSettings = Field(default_factory=FunctionCallingSettings)
     permissions: PermissionSettings = Field(default_factory=PermissionSettings)
+    mcp: McpSettings = Field(default_factory=McpSettings)
 
     @field_validator("keys", mode="before")
     @classmethod

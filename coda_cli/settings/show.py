@@ -21,6 +21,8 @@ def plain(settings: Settings) -> dict[str, Any]:
 
 
 def _masked(name: str, value: Any) -> Any:
+    if name == "headers_env":  # names of variables, no secrets
+        return value
     if isinstance(value, dict):
         return {key: _masked(key, inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -29,7 +31,7 @@ def _masked(name: str, value: Any) -> Any:
         return value
     if _SECRET.search(name):
         return MASK
-    return _without_password(value) if name == "api_base" else value
+    return _without_password(value) if name in ("api_base", "url") else value
 
 
 def _without_password(url: str) -> str:
@@ -52,6 +54,9 @@ def as_toml(loaded: Loaded, keys: Mapping[str, str], *, origin: bool = False) ->
     for name, provider in values["providers"].items():
         lines += ["", f"[{dotted(('providers', name))}]", f"# key: {keys.get(name, 'not set')}"]
         lines += _assignments(loaded, ("providers", name), provider, origin=origin, inline=True)
+    for name, server in values["mcp"]["servers"].items():
+        at = ("mcp", "servers", name)
+        lines += ["", f"[{dotted(at)}]", *_assignments(loaded, at, server, origin=origin, inline=True)]
     for name in ("aliases", "keys", "conversation", "function_calling", "permissions"):
         if values[name]:
             lines += ["", f"[{name}]", *_assignments(loaded, (name,), values[name], origin=origin)]

@@ -13,6 +13,8 @@ from coda_cli.settings.load import check_text, compose
 from coda_cli.settings.schema import (
     ConversationSettings,
     FunctionCallingSettings,
+    McpServerSettings,
+    McpSettings,
     PermissionSettings,
     ProviderSettings,
     Settings,
@@ -43,6 +45,9 @@ def test_it_loads_with_every_setting_in_force() -> None:
         ("conversation", list(ConversationSettings.model_fields)),
         ("function_calling", list(FunctionCallingSettings.model_fields)),
         ("permissions", list(PermissionSettings.model_fields)),
+        ("mcp", list(McpSettings.model_fields)),
+        ("mcp.servers.files", [name for name in McpServerSettings.model_fields if name not in ("url", "headers_env")]),
+        ("mcp.servers.issues", ["url", "headers_env"]),
         ("providers.openai", list(ProviderSettings.model_fields)),
     ],
 )
@@ -60,8 +65,9 @@ def test_what_it_calls_default_is_the_default() -> None:
         if found := re.fullmatch(r"#?\[([\w.-]+)\]", line):
             table = found[1]
         elif found := re.fullmatch(r"#(\w+) = (.+?)  # default", line):
-            place: Any = defaults
-            for part in table.split(".") if table else ():
+            server = table.startswith("mcp.servers.")  # there is none by default
+            place: Any = McpServerSettings(command="x").model_dump() if server else defaults
+            for part in table.split(".") if table and not server else ():
                 place = place[part]
             assert place[found[1]] == tomllib.loads(f"v = {found[2]}")["v"], line
             checked += 1
@@ -75,11 +81,18 @@ def test_what_is_not_called_default_has_none() -> None:
         for line in TEXT.splitlines()
         if (found := re.match(r"#(\w+) = ", line)) and not line.endswith("# default")
     }
-    models = (Settings, ProviderSettings, ConversationSettings, FunctionCallingSettings, PermissionSettings)
+    models = (
+        Settings,
+        ProviderSettings,
+        ConversationSettings,
+        FunctionCallingSettings,
+        PermissionSettings,
+        McpServerSettings,
+    )
     for name in unmarked - {"type"}:
         fields = [model.model_fields[name] for model in models if name in model.model_fields]  # `timeout` is in two
         defaults = [field.get_default(call_default_factory=True) for field in fields]
-        assert not defaults or any(default in (None, {}) for default in defaults), name
+        assert not defaults or any(default in (None, {}, []) for default in defaults), name
 
 
 def test_the_table_in_the_docs_has_every_field_and_default() -> None:
@@ -90,6 +103,8 @@ def test_the_table_in_the_docs_has_every_field_and_default() -> None:
         "conversation.": ConversationSettings,
         "function_calling.": FunctionCallingSettings,
         "permissions.": PermissionSettings,
+        "mcp.": McpSettings,
+        "mcp.servers.NAME.": McpServerSettings,
     }
     for prefix, model in tables.items():
         for name, field in model.model_fields.items():

@@ -179,7 +179,7 @@ class ToolManager:
                 self.problems += await self.discover(self._later, brought=brought)
                 self._later = None
             if servers is not None:
-                self.problems += await servers.listed()
+                self.problems += await servers.listed(only)
                 if servers.changed:
                     self._take(servers)
 

@@ -211,9 +211,9 @@ class Connection:
         raise ToolError(self._why(given)) from given.error
 
     def _gone(self, error: BaseException) -> bool:
-        return not isinstance(error, MCPError | ValidationError | ToolError) or (
-            isinstance(error, MCPError) and error.code == _CLOSED
-        )
+        if isinstance(error, MCPError):  # the SDK has no code of its own for a closed connection: servers use it too
+            return self._over.is_set() or (error.code == _CLOSED and error.message == "Connection closed")
+        return not isinstance(error, ValidationError | ToolError)
 
     def _why(self, ended: Outcome[Any]) -> str:
         """In words what went wrong."""
@@ -222,7 +222,7 @@ class Connection:
             error = error.exceptions[0]
         if isinstance(error, ToolError):
             return self._words(str(error))
-        if isinstance(error, MCPError) and error.code != _CLOSED:
+        if isinstance(error, MCPError) and not self._gone(error):
             return f"it says: {error.message[:1000]}"
         if isinstance(error, ValidationError):
             return "it answered with what is no result of MCP"

@@ -15,18 +15,14 @@ from coda_cli.engine.tools.visible import visible_line
 
 _OWN: Final = (CATEGORY, ListResources.name, ReadResource.name)
 
+_PATIENCE: Final = 3.0
+
 
 class McpServers:
-    """The servers by name. *patience*: seconds that `listed` waits for servers that nobody knows the tools of yet.
+    """The servers by name, `all` of them. None is started before somebody asks."""
 
-    None waits for each as long as it may take. What comes later is there the next time.
-    """
-
-    def __init__(
-        self, configs: Sequence[ServerConfig], *, offline: bool = False, patience: float | None = None
-    ) -> None:
+    def __init__(self, configs: Sequence[ServerConfig], *, offline: bool = False) -> None:
         self.all = {config.name: Server(config, offline=offline) for config in configs}
-        self._patience = patience
         self._listing: dict[str, asyncio.Task[None]] = {}
         self._told: set[str] = set()
 
@@ -36,14 +32,18 @@ class McpServers:
             return True
         return any(one in _OWN or one.startswith(PREFIX) or "*" in one or "?" in one for one in only)
 
-    async def listed(self) -> list[str]:
-        """See that their tools are known; returns what is wrong that was not told before, one line each."""
+    async def listed(self, only: Collection[str] | None = None) -> list[str]:
+        """See that their tools are known; returns what is wrong that was not told before, one line each.
+
+        Where they are not wanted by name (*only*), a server that nobody knows the tools of yet is not waited for long:
+        what comes later is there the next time.
+        """
         for name, server in self.all.items():
             if name not in self._listing:
                 self._listing[name] = asyncio.create_task(_list(server), name=f"list {name}")
         waiting = [task for task in self._listing.values() if not task.done()]
         if waiting:
-            await asyncio.wait(waiting, timeout=self._patience)
+            await asyncio.wait(waiting, timeout=_PATIENCE if only is None else None)
         return list(self._problems())
 
     @property
