@@ -17,6 +17,8 @@ from typer.testing import CliRunner, Result
 from coda_cli import bootstrap, paths
 from coda_cli.cli import trust as command
 from coda_cli.cli.app import run as coda
+from coda_cli.cli.chat_opening import make_session
+from coda_cli.cli.chat_start import Started
 from coda_cli.engine.core.config import FunctionCallingConfig
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.tools import Approval, Decision, Touches
@@ -27,6 +29,7 @@ from coda_cli.engine.tools.trust import FolderFiles, Trust, folder_settings, rea
 from coda_cli.settings import folder as folder_module
 from coda_cli.settings.load import Loaded, load
 from coda_cli.settings.schema import Settings
+from tests.unit.chat_app import chat
 from tests.unit.chat_front import Recorder, session_with
 from tests.unit.tool_rounds import Person, Told, call, one, turn
 
@@ -273,6 +276,13 @@ def test_it_is_silent_once_trusted_and_speaks_when_it_has_changed(here: Path) ->
     (note,) = folder_module.notes(load())
     assert "changed" in note
     assert not load().settings.offline
+
+
+async def test_the_chat_on_the_screen_begins_with_it_and_asks_nothing(here: Path) -> None:
+    sets(here, "offline = true\n")
+    async with chat(session=make_session(Started())) as it:
+        assert [note for note in it.notes() if "`coda trust`" in note]
+        assert not it.app.screen.is_modal
 
 
 # ---- tools ----------------------------------------------------------------------------------------------------------
