@@ -1,4 +1,4 @@
-"""What goes into a system prompt beside a person's own words: sections, and what memory and persona say. Values only."""
+"""What goes into a system prompt beside a person's own words: sections, memory, persona. Values only."""
 
 from __future__ import annotations
 
