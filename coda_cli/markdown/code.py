@@ -11,6 +11,10 @@ from coda_cli.markdown.text import Key, Line, Run, plain, split_lines
 
 HIGHLIGHT_LIMIT: Final = 200_000
 """More characters than this are shown without colour."""
+_AT_ONCE: Final = 3000
+"""Characters of code that are lexed at once, in some 10 ms, even where colours may come later."""
+LONGEST_LINE: Final = 16_384
+"""Characters of a line of code that `shortened` leaves."""
 _SYNTAX: Final = {
     "Comment": "syntax.comment",
     "Keyword": "syntax.keyword",
@@ -52,10 +56,13 @@ _building: set[str] = set()
 _lock = threading.Lock()
 
 
-def highlight(code: str, language: str, *, missed: set[str] | None = None) -> list[Line]:
+def highlight(
+    code: str, language: str, *, missed: set[str] | None = None, later: dict[tuple[str, str], None] | None = None
+) -> list[Line]:
     """The lines of *code*, coloured if *language* is the name of a lexer; no character is added or lost.
 
     With a set *missed*, a lexer that is not built yet is not waited for: its name is put there, the code is plain.
+    With *later*, neither is long code lexed: it is put there with its language, for `remember`.
     """
     if not language or len(code) > HIGHLIGHT_LIMIT:
         return unlit(code)
@@ -66,7 +73,24 @@ def highlight(code: str, language: str, *, missed: set[str] | None = None) -> li
         missed.add(language)
     if not lexer:
         return unlit(code)
+    if later is not None and len(code) > _AT_ONCE:
+        later[language, code] = None
+        return unlit(code)
     return remember(code, language, checked(code, [run for run in lex(lexer, code) if run[0]]))
+
+
+def shortened(code: str) -> tuple[str, dict[int, str]]:
+    """*code* without the ends of lines that are huge, and by the line's number what is to be said of each."""
+    if len(code) <= LONGEST_LINE:
+        return code, {}
+    lines = code.split("\n")
+    told = {place: left_out(line) for place, line in enumerate(lines) if len(line) > LONGEST_LINE}
+    return "\n".join(line[:LONGEST_LINE] for line in lines) if told else code, told
+
+
+def left_out(line: str) -> str:
+    """What stands after a huge line that is shortened."""
+    return f" … {len(line) - LONGEST_LINE:,} more characters, shown as plain text by /raw"
 
 
 def unlit(code: str) -> list[Line]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from coda_cli.engine.rendering.blocks import MAX_NESTING, block_tokens, parser
-from coda_cli.markdown.code import highlight, lexer_for
+from coda_cli.markdown.code import highlight, lexer_for, shortened
 from coda_cli.markdown.table import layout
 from coda_cli.markdown.text import (
     HARD,
@@ -87,6 +87,10 @@ class MarkdownRenderer:
         self._widget = widget
         self.missed: set[str] | None = None if wait else set()
         """Languages whose code was shown plain because there was no lexer yet."""
+        self.later: dict[tuple[str, str], None] | None = None if wait else {}
+        """Languages and code that were shown plain because to lex them takes long."""
+        self.put_off = 0
+        """How often code was shown plain for either reason."""
         self._unicode = unicode
         self._bullet, self._bar = ("• ", "│ ") if unicode else ("- ", "| ")
         self._references: dict[str, dict[str, object]] = {}
@@ -189,13 +193,25 @@ class MarkdownRenderer:
         code = code.removesuffix("\n")
         info = clean(token.info).split()
         lit = info and self._colour and not (self._open and len(code) > _HURRIED)
-        lines = highlight(code, info[0].lower() if lit else "", missed=self.missed)
+        code, told = shortened(code) if self._widget else (code, {})
+        lines = self._lit(code, info[0].lower() if lit else "")
+        if told:
+            lines = [[*line, (told[at], ("fold",))] if at in told else line for at, line in enumerate(lines)]
         if self._widget and token.level == 0:
             return panel(lines, " ".join(info))
         if token.type == "code_block":
             return lines
         # The fence stays, dim: it shows where code begins and ends without touching a column of it.
         return [[(f"{token.markup}{' '.join(info)}", ("fence",))], *lines, [(token.markup, ("fence",))]]
+
+    def _lit(self, code: str, language: str) -> list[Line]:
+        if self.missed is None or self.later is None:
+            return highlight(code, language)
+        there = len(self.missed), len(self.later)
+        wanted = (language, code) in self.later or language in self.missed
+        lines = highlight(code, language, missed=self.missed, later=self.later)
+        self.put_off += wanted or there != (len(self.missed), len(self.later))
+        return lines
 
     def _list(self, token: Token, inner: Sequence[Token], width: int) -> list[Line]:
         items = _children(inner)

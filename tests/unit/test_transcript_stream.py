@@ -14,9 +14,9 @@ from hypothesis import given, settings, strategies as st
 from coda_cli.engine.rendering.sanitize import sanitize
 from coda_cli.markdown.code import checked, highlight, lex, lexer_for
 from coda_cli.markdown.render import MarkdownRenderer
-from coda_cli.tui.transcript.blocks import Block, markdown_blocks
+from coda_cli.tui.transcript.blocks import Block
 from coda_cli.tui.transcript.fence import OpenFence
-from coda_cli.tui.transcript.stream import MarkdownStream
+from coda_cli.tui.transcript.stream import MarkdownStream, markdown_blocks
 from tests.unit.code_samples import SAMPLES
 from tests.unit.test_blocks import DOCUMENTS
 

@@ -252,7 +252,7 @@ class BlockSplitter:
             if self._limit is not None and len(lines[at]) > LONG_LINE:
                 if self._lines:
                     finished += self._parse(final=False)
-                    if self._fence is not None:
+                    if self.open_fence is not None:
                         continue
                 finished += self._close()
                 self._append(lines[at : at + 1])
@@ -265,7 +265,7 @@ class BlockSplitter:
             heavy = self._limit is not None and self.weight > self._limit
             if heavy or self._worth_parsing(new):
                 finished += self._parse(final=False)
-            if heavy and self._fence is None and self.weight > (self._limit or 0):
+            if heavy and self.open_fence is None and self.weight > (self._limit or 0):
                 self.cut_short = True
                 finished.append(self._cut(len(self._lines)))
         return finished

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from coda_cli.engine.rendering.blocks import BlockSplitter, block_tokens
+from coda_cli.engine.rendering.blocks import block_tokens
 from coda_cli.markdown.render import MarkdownRenderer
 from coda_cli.markdown.text import HARD, PANEL, SOFT, Key, Line, clean, fold, marked, plain, wrap
 
@@ -19,15 +20,19 @@ Draw = Callable[[int], list[Line]]
 
 # Plain text is cut into pieces of about this many characters: only those that are seen are wrapped.
 CHUNK: Final = 8192
-# A paragraph, quote or piece of HTML longer than this is shown as plain text, in such pieces: to parse, wrap or draw
-# it whole would hold up the keys.
+# A block longer or heavier than this (see `weight`) is shown as plain text, in such pieces, if it cannot be taken in
+# parts: to parse, wrap or draw it whole would hold up the keys.
 HUGE: Final = 32_768
-# One item of a list that is longer than this is plain text as long as it grows: all of it is drawn in every frame, and
-# one with items of its own takes 2 ms for 1,000 characters.
-OPEN_ITEM: Final = 16_384
-# A stored text longer than this is no Markdown at all: to split it into blocks would hold them up too.
-_COLOSSAL: Final = 400_000
-_IN_PARTS: Final = frozenset({"bullet_list_open", "ordered_list_open", "table_open", "fence", "code_block"})
+HEAVY: Final = 30_000
+# One that still grows, as a list's last item may, is drawn whole in every frame: from here on as plain text.
+HEAVY_OPEN: Final = 12_000
+# How many characters, and how many lines and marks, take about a microsecond.
+_CHARS: Final = 4
+_LINE: Final = 24
+_MARK: Final = 10
+_MARKS: Final = "*_`~[]$&<|:\\"
+_FENCED: Final = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
+_CODE: Final = frozenset({"fence", "code_block"})
 
 
 class Row:
@@ -85,8 +90,8 @@ class Block:
     fill: Key = ()
     height: int = 1
     rows: list[Row] | None = field(default=None, repr=False)
-    has_code: bool = False
-    """Whether a lexer that is built later may give it colours."""
+    waits: bool = False
+    """Whether it was drawn with code that has yet to get its colours."""
     touched: int | None = None
     """The first row that has changed, in a block that grows in place."""
 
@@ -162,6 +167,43 @@ def chunks(text: str) -> Iterator[str]:
     yield text[at:]
 
 
+def weight(source: str) -> int:
+    """About how many microseconds it takes to parse and draw *source* as one block of Markdown."""
+    return len(source) // _CHARS + _LINE * source.count("\n") + _MARK * sum(map(source.count, _MARKS))
+
+
+def too_heavy(source: str, most: int = HEAVY) -> bool:
+    """Whether *source* is too long or too heavy to be one block of Markdown."""
+    return len(source) > HUGE or (len(source) * _LINE > most and weight(source) > most)
+
+
+def told_plain(source: str, *, style: Key = (), gap: bool = False) -> list[Block]:
+    """Blocks of *source* as plain text, under a line that says so."""
+    note = fixed([[("shown as plain text", ("muted",))]])
+    note.gap, note.height = gap, 1 + gap
+    return [note, *plain_blocks(source, style=style)]
+
+
+def drawn_by(
+    renderer: MarkdownRenderer,
+    draw: Draw,
+    source: str,
+    *,
+    style: Key = (),
+    gap: bool = False,
+) -> Block:
+    """A block that *renderer* draws, which knows whether code in it has yet to get its colours."""
+
+    def watched(width: int) -> list[Line]:
+        before = renderer.put_off
+        lines = draw(width)
+        block.waits = renderer.put_off != before
+        return lines
+
+    block = Block(watched, source, gap, style)
+    return block
+
+
 def markdown_block(
     renderer: MarkdownRenderer,
     source: str,
@@ -176,28 +218,21 @@ def markdown_block(
     def draw(width: int) -> list[Line]:
         return renderer.render(source, width, folded=True, references=references, growing=growing)
 
-    return Block(draw, source, gap, style, has_code="```" in source or "~~~" in source)
+    return drawn_by(renderer, draw, source, style=style, gap=gap)
 
 
 def finished_blocks(
     renderer: MarkdownRenderer, source: str, references: References, *, style: Key = (), gap: bool = False
 ) -> list[Block]:
-    """The block of one finished top-level Markdown block, or the pieces of a huge one."""
-    if len(source) > HUGE:
-        tokens = block_tokens(source)
-        if tokens and tokens[0].type not in _IN_PARTS:
-            return plain_blocks(source, style=style, gap=gap)
+    """The block of one finished top-level Markdown block, or the pieces of one that is too heavy."""
+    if too_heavy(source) and not is_code(source):
+        return told_plain(source, style=style, gap=gap)
     return [markdown_block(renderer, source, references, style=style, gap=gap)]
 
 
-def markdown_blocks(renderer: MarkdownRenderer, source: str, *, style: Key = ()) -> list[Block]:
-    """The blocks of a whole Markdown text, which must be sanitized."""
-    if len(source) > _COLOSSAL:
-        return plain_blocks(source, style=style)
-    splitter = BlockSplitter()
-    sources = [*splitter.feed(source), *splitter.finish()]
-    return [
-        block
-        for place, part in enumerate(sources)
-        for block in finished_blocks(renderer, part, splitter.references, style=style, gap=place > 0)
-    ]
+def is_code(source: str) -> bool:
+    """Whether the source of one block is one of code."""
+    if not source.startswith(("    ", "\t")) and _FENCED.search(source) is None:
+        return False
+    tokens = block_tokens(source)
+    return len(tokens) == 1 and tokens[0].type in _CODE

@@ -154,6 +154,10 @@ class Document:
         spot = self.locate(top)
         if spot is None:
             return 0, True
+        complete = True
+        if self.views[spot.entry].filling:
+            top, complete = self._fill(spot.entry, top, budget)
+            spot = self.locate(top) or spot
         top = self._settle_first(spot, top)
         spot = self.locate(top)
         if spot is None:
@@ -164,10 +168,12 @@ class Document:
             if view.blocks is None:
                 self._split(at)
             self._keep(view)
+            if at > spot.entry and self._heights.start(at) < top + height and view.filling:
+                complete = self._fill(at, top, budget)[1] and complete
             blocks = view.split()
             while block < len(blocks):
                 if self._heights.start(at) + view.heights.start(block) >= top + height:
-                    return top, True
+                    return top, complete
                 if blocks[block].rows is None:
                     if self._clock() > deadline:
                         return top, False
@@ -175,7 +181,21 @@ class Document:
                     self.changed(at)
                 block += 1
             at, block = at + 1, 0
-        return top, True
+        return top, complete
+
+    def _fill(self, at: int, top: int, budget: float) -> tuple[int, bool]:
+        """Go on with an entry that is made bit by bit; the top, which moves with what it shows, and whether it is made.
+
+        Half of the time is left to lay out what stands there until then.
+        """
+        view = self.views[at]
+        start, before = self._heights.start(at), view.height
+        end = self._clock() + budget / 2
+        if view.fill(lambda: self._clock() < end):
+            self.changed(at)
+            if start < top:
+                top = start + (top - start) * view.height // max(before, 1)
+        return top, not view.filling
 
     def _settle_first(self, spot: Spot, top: int) -> int:
         """Lay out what lies across the top; what is seen of it ends where it did."""
@@ -195,10 +215,14 @@ class Document:
         deadline = self._clock() + budget
         at = len(self.views) - 1
         below = 0
+        complete = True
         while at >= 0 and below < height:
             view = self.views[at]
-            blocks = view.split()
+            view.split()
             self._keep(view)
+            if view.filling:
+                complete = self._fill(at, 0, budget)[1] and complete
+            blocks = view.split()
             block = len(blocks) - 1
             while block >= 0 and below < height:
                 if blocks[block].rows is None:
@@ -210,7 +234,7 @@ class Document:
                 block -= 1
             self.changed(at)
             at -= 1
-        return max(0, self.height - height), True
+        return max(0, self.height - height), complete
 
     def rows(self, top: int, count: int) -> Iterator[tuple[Spot, Row | None]]:
         """The rows from *top* on, at most *count*; None for one that is not laid out."""

@@ -10,9 +10,9 @@ from coda_cli.chat.entry import Entry
 from coda_cli.engine.rendering.sanitize import sanitize
 from coda_cli.markdown.render import MarkdownRenderer
 from coda_cli.tui.transcript import parts
-from coda_cli.tui.transcript.blocks import Block, Row, estimate, markdown_blocks, plain_blocks
+from coda_cli.tui.transcript.blocks import Block, Row, estimate, plain_blocks
 from coda_cli.tui.transcript.heights import Heights
-from coda_cli.tui.transcript.stream import Job, MarkdownStream
+from coda_cli.tui.transcript.stream import Filling, Job, MarkdownStream, filling
 
 REASONING: Final = ""
 SUMMARY: Final = "summary"
@@ -52,6 +52,8 @@ class EntryView:
         self._thoughts: list[Block] | None = None
         self._body: list[Block] | None = None
         self._foot: list[Block] = []
+        self._fillings: dict[str, Filling] = {}
+        """By field: what makes the blocks of a long text bit by bit."""
         self._fold_line: tuple[object, Block] | None = None
         self._guess = 0
         self.estimate()
@@ -83,6 +85,7 @@ class EntryView:
         if self.blocks is not None and not self.streaming:
             self._guess = self.height
             self.blocks = self._body = self._thoughts = None
+            self._fillings.clear()
             self.heights = Heights()
 
     def relay(self) -> None:
@@ -106,8 +109,10 @@ class EntryView:
         """Show another state of the entry; what streams goes on."""
         if entry.text != self.entry.text:
             self._body = None
+            self._fillings.pop("text", None)
         if entry.reasoning != self.entry.reasoning:
             self._thoughts = None
+            self._fillings.pop("reasoning", None)
         self.entry = entry
         if self.blocks is None:
             self.estimate()
@@ -148,12 +153,13 @@ class EntryView:
     def redraw(self) -> None:
         """Make all blocks again: what the text is drawn as has changed."""
         self._body = self._thoughts = None
+        self._fillings.clear()
         self.rebuild()
 
     def recolour(self) -> None:
-        """A lexer has been built: blocks with code are drawn anew."""
+        """Colours have been found: blocks with code that waits for them are drawn anew."""
         for block in self.blocks or ():
-            if block.has_code:
+            if block.waits:
                 block.rows = None
 
     def aged(self) -> bool:
@@ -227,6 +233,8 @@ class EntryView:
         self.entry = entry
         self._body = text.final(entry.text) if text is not None and not self._setting.raw else None
         self._thoughts = reasoning.final(entry.reasoning) if reasoning is not None else None
+        if text is not None and self._body is None and not self._setting.raw:
+            self._body = self._fill("text", entry.text, (), text.blocks)
         self.jobs += [job for stream in (text, reasoning) if stream is not None for job in stream.jobs]
         if self.blocks is None:
             self.estimate()
@@ -291,8 +299,7 @@ class EntryView:
         if not unfolded:
             return [head]
         if self._thoughts is None:
-            source = sanitize(self.entry.reasoning)
-            self._thoughts = markdown_blocks(self._setting.renderer, source, style=("reasoning",))
+            self._thoughts = self._fill("reasoning", self.entry.reasoning, ("reasoning",))
         return [head, *self._thoughts]
 
     def _text(self) -> list[Block]:
@@ -303,11 +310,40 @@ class EntryView:
             return []
         if self._body is None:
             if entry.kind in ("assistant", "summary") and not self._setting.raw:
-                self._body = markdown_blocks(self._setting.renderer, sanitize(entry.text))
+                self._body = self._fill("text", entry.text, ())
             else:
                 style = _PLAIN.get(entry.kind, ("muted",))
                 self._body = plain_blocks(entry.text, style=style, fill=style) if entry.text else []
         return self._body
+
+    @property
+    def filling(self) -> bool:
+        """Whether what stands there is not yet what it will be."""
+        return bool(self._fillings) and self.blocks is not None
+
+    def fill(self, more: Callable[[], bool]) -> bool:
+        """Go on with that as long as there is time for *more*; whether the blocks are others now."""
+        changed = False
+        for field_name, made in list(self._fillings.items()):
+            if (blocks := made.work(more)) is None:
+                break
+            changed = True
+            del self._fillings[field_name]
+            if field_name == "text":
+                self._body = blocks
+            else:
+                self._thoughts = blocks
+        if changed:
+            self._set(self._make())
+        return changed
+
+    def _fill(self, name: str, text: str, style: tuple[str, ...], until: list[Block] | None = None) -> list[Block]:
+        """The blocks of a Markdown text; of a long one *until* it is taken bit by bit those, or its plain text."""
+        made = filling(self._setting.renderer, sanitize(text), style=style)
+        if isinstance(made, list):
+            return made
+        self._fillings[name] = made
+        return until if until is not None else plain_blocks(text, style=style)
 
 
 def _reuse(old: list[Row], new: list[Row]) -> int:

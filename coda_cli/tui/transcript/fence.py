@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final
 
-from coda_cli.markdown.code import HIGHLIGHT_LIMIT, Lexer, checked, lex, lexer_soon, remember, syntax_key, unlit
+from coda_cli.markdown.code import (
+    HIGHLIGHT_LIMIT,
+    LONGEST_LINE,
+    Lexer,
+    checked,
+    left_out,
+    lex,
+    lexer_soon,
+    remember,
+    syntax_key,
+    unlit,
+)
 from coda_cli.markdown.render import expand, panel, panel_rows
 from coda_cli.markdown.text import Line, Run, clean, split_lines
 from coda_cli.tui.transcript.blocks import Block, Row, rows_of
@@ -43,6 +54,8 @@ class OpenFence:
         self._known = False
         self._doubted = 0.0
         self._raw: list[str] = []
+        self._told: dict[int, str] = {}
+        """What is said of lines that are shown shortened."""
         self.block = Block(self._draw, opener, gap, style)
         self._starts: list[int] = []
         """The row of the block at which each line begins, for lines that are laid out."""
@@ -67,7 +80,7 @@ class OpenFence:
         first = len(self._code)
         self._raw += lines
         for line in lines:
-            self._code.append(self._clean(line.rstrip("\n")))
+            self._code.append(self._shortened(len(self._code), line.rstrip("\n")))
             self._size += len(line)
         if partial != self._partial or lines:
             self._partial = partial
@@ -78,9 +91,18 @@ class OpenFence:
         bare = line.lstrip(" ")
         return clean(line[min(self._indent, len(line) - len(bare)) :])
 
+    def _shortened(self, at: int, line: str) -> str:
+        """Line number *at*, clean and no longer than is shown."""
+        bare = line.lstrip(" ")
+        taken = min(self._indent, len(line) - len(bare))
+        if len(line) - taken > LONGEST_LINE:
+            self._told[at] = left_out(line[taken:])
+            line = line[: taken + LONGEST_LINE]
+        return self._clean(line)
+
     def _colour(self, *, whole: bool) -> int:
         """Bring the lines up to date, those in doubt too if *whole* or time; returns the first that changed."""
-        code = [*self._code, self._clean(self._partial)] if self._partial else self._code
+        code = [*self._code, self._shortened(len(self._code), self._partial)] if self._partial else self._code
         if self._lexer is None and self._language and not self._known and self._size <= HIGHLIGHT_LIMIT:
             lexer = lexer_soon(self._language)
             if lexer is not False:
@@ -117,7 +139,7 @@ class OpenFence:
             return
         first = min(first, len(self._starts))
         start = self._starts[first] if first < len(self._starts) else len(block.rows)
-        rows, starts = self._rows(self._lines[first:], width, start)
+        rows, starts = self._rows(self._with_told(first), width, start)
         old = block.rows[start:]
         same = 0
         for before, after in zip(old, rows, strict=False):
@@ -130,6 +152,14 @@ class OpenFence:
         block.height = len(block.rows)
         block.touched = start + same
 
+    def _with_told(self, first: int) -> list[Line]:
+        """The lines from number *first* on, with what is said of some."""
+        lines = self._lines[first:]
+        for at, told in self._told.items():
+            if 0 <= at - first < len(lines):
+                lines[at - first] = [*lines[at - first], (told, ("fold",))]
+        return lines
+
     def _rows(self, lines: Sequence[Line], width: int, at: int) -> tuple[list[Row], list[int]]:
         rows: list[Row] = []
         starts = []
@@ -141,7 +171,7 @@ class OpenFence:
     def _draw(self, width: int) -> list[Line]:
         """All lines at another width."""
         self._width = width
-        head, *lines = panel(self._lines, self._info)
+        head, *lines = panel(self._with_told(0), self._info)
         out = panel_rows(head, width)
         self._starts = []
         for line in lines:
@@ -153,7 +183,7 @@ class OpenFence:
         """The fence is finished as *block*: give it what is laid out. Returns what is left to do for its colours."""
         code = "\n".join(self._code)
         if self._partial:  # it was never closed
-            code += ("\n" if self._code else "") + self._clean(self._partial)
+            code += ("\n" if self._code else "") + self._shortened(len(self._code), self._partial)
         if len(self._lines) == code.count("\n") + 1 and not self._indent:
             block.rows, block.height = self.block.rows, self.block.height
         if not self._language:
@@ -161,7 +191,7 @@ class OpenFence:
         if self.settled:
             remember(code, self._language, self._lines)
             return None
-        return _Relexing(code, self._language, self._lines, block).work
+        return Relexing(code, self._language, self._lines, block).work
 
 
 @dataclass(slots=True)
@@ -229,10 +259,10 @@ class _Lexed:
         return first, checked(text, [run for run in lex(lexer, text) if run[0]])
 
 
-class _Relexing:
+class Relexing:
     """Lexes a finished fence once more as a whole, bit by bit, and puts its colours right where they differ."""
 
-    def __init__(self, code: str, language: str, lines: list[Line], block: Block) -> None:
+    def __init__(self, code: str, language: str, lines: list[Line] | None = None, block: Block | None = None) -> None:
         self._code, self._language, self._lines, self._block = code, language, lines, block
         self._runs: Iterator[Run] | None = None
         self._found: list[Line] = [[]]
@@ -263,7 +293,7 @@ class _Relexing:
     def _done(self, lines: list[Line]) -> bool:
         if len(self._code) <= HIGHLIGHT_LIMIT:
             remember(self._code, self._language, lines)
-        if lines != self._lines:
+        if self._block is not None and lines != self._lines:
             self._block.rows = None
         return True
 

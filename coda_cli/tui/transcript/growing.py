@@ -14,15 +14,25 @@ from coda_cli.engine.rendering.blocks import block_tokens
 from coda_cli.markdown.render import ListShape, MarkdownRenderer, list_shape
 from coda_cli.markdown.table import Cell, measure, rows_of_table
 from coda_cli.markdown.text import Key, Line, split_lines
-from coda_cli.tui.transcript.blocks import Block, References, markdown_block
+from coda_cli.tui.transcript.blocks import (
+    HEAVY_OPEN,
+    Block,
+    References,
+    drawn_by,
+    markdown_block,
+    told_plain,
+    too_heavy,
+)
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
 LONG: Final = 2000
 """Characters of a list or table from which on it is taken in parts."""
+PARTED: Final = frozenset({"bullet_list_open", "ordered_list_open", "table_open"})
 _ITEMS: Final = 16
 _KEEP: Final = 3
+_KEEP_HEAVY: Final = 2
 _ROWS: Final = 32
 
 
@@ -87,21 +97,41 @@ class GrowingList:
             self._shape.number = shape.number
         self._shape.loose = self._shape.loose or shape.loose
         self._shape.count = self._items + len(starts)
-        if not final and len(starts) > _ITEMS:
-            rest = self._freeze(rest, starts, references)
+        heavy = too_heavy(rest, HEAVY_OPEN)
+        if final and heavy:
+            self._spread()
+            return [*self.parts, *self._single(rest, starts, references)]
+        keep = _KEEP if len(starts) > _ITEMS else _KEEP_HEAVY
+        if not final and len(starts) > (keep if heavy else _ITEMS):
+            rest = self._freeze(rest, starts, keep, references)
         self._spread()
         return [*self.parts, self._part(rest, self._items, references, growing=not final)]
 
-    def _freeze(self, rest: str, starts: Sequence[int], references: References) -> str:
-        """Make a part of all items but the last; returns the source of those."""
+    def _single(self, rest: str, starts: Sequence[int], references: References) -> list[Block]:
+        """Every item as a part; one that is too heavy as plain text."""
         lines = rest.split("\n")
-        at = starts[-_KEEP]
+        if any(lines[at][:1] in " \t" for at in starts):
+            starts = starts[:1]  # as in `_freeze`
+        blocks: list[Block] = []
+        for place, (at, end) in enumerate(zip(starts, [*starts[1:], len(lines)], strict=True)):
+            first = 0 if not place else at
+            source = "\n".join(lines[first:end]) + "\n" * (end < len(lines))
+            if too_heavy(source):
+                blocks += told_plain(source, style=self._style, gap=self._gap or bool(self.parts or place))
+            else:
+                blocks.append(self._part(source, self._items + place, references))
+        return blocks
+
+    def _freeze(self, rest: str, starts: Sequence[int], keep: int, references: References) -> str:
+        """Make a part of all items but the last *keep*; returns the source of those."""
+        lines = rest.split("\n")
+        at = starts[-keep]
         if lines[at][:1] in " \t" or lines[starts[0]][:1] in " \t":
             return rest  # an item that stands further in may mean something else without those before it
         source = "\n".join(lines[:at]) + "\n"
         self._shape.loose = self._shape.loose or not lines[at - 1].strip()
         self.parts.append(self._part(source, self._items, references))
-        self._items += len(starts) - _KEEP
+        self._items += len(starts) - keep
         self.release = (0, at)
         return rest[len(source) :]
 
@@ -114,7 +144,8 @@ class GrowingList:
                 source, width, folded=True, references=references, within=within, growing=growing
             )
 
-        return Block(draw, source, shape.loose if before else self._gap, self._style, has_code="```" in source)
+        gap = shape.loose if before else self._gap
+        return drawn_by(self._renderer, draw, source, style=self._style, gap=gap)
 
     def _spread(self) -> None:
         """Draw the parts anew if the shape of all has changed."""

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from coda_cli.engine.rendering.blocks import BlockSplitter
 from coda_cli.engine.rendering.sanitize import Sanitizer, sanitize
 from coda_cli.markdown.render import MarkdownRenderer
 from coda_cli.markdown.text import Key, clean
 from coda_cli.tui.transcript.blocks import (
-    HUGE,
-    OPEN_ITEM,
+    HEAVY,
+    HEAVY_OPEN,
     Block,
     References,
     chunks,
     finished_blocks,
     markdown_block,
     plain_block,
+    told_plain,
+    too_heavy,
+    weight,
 )
 from coda_cli.tui.transcript.fence import OpenFence, content_lines
-from coda_cli.tui.transcript.growing import LONG, Growing, growing
+from coda_cli.tui.transcript.growing import LONG, PARTED, Growing, growing
+
+_SLICE: Final = 4096
+_COLOSSAL: Final = 400_000
+"""Characters of a stored text from which on it is no Markdown at all: to split it into blocks would take seconds."""
+_AT_ONCE: Final = 10_000
+"""What a stored text may weigh to be taken at once."""
 
 Job = Callable[[float], bool]
 """Work that can be done bit by bit: takes a budget in seconds, says whether it is done."""
@@ -32,12 +42,21 @@ class MarkdownStream:
     for blocks that are finished.
     """
 
-    def __init__(self, renderer: MarkdownRenderer, width: Callable[[], int], *, style: Key = ()) -> None:
+    def __init__(
+        self,
+        renderer: MarkdownRenderer,
+        width: Callable[[], int],
+        *,
+        style: Key = (),
+        references: dict[str, dict[str, object]] | None = None,
+    ) -> None:
+        """*references* are link definitions that are known beforehand."""
         self._renderer = renderer
         self._width = width
         self._style = style
         self._sanitizer = Sanitizer()
-        self._splitter = BlockSplitter()
+        self._splitter = BlockSplitter(limit=HEAVY)
+        self._splitter.references.update(references or {})
         self._source: list[str] = []
         self._fence: OpenFence | None = None
         self._opener = ""
@@ -90,10 +109,10 @@ class MarkdownStream:
             parts = self._in_parts(tail, references)
             if self._growing is not None and self._growing.release is not None:
                 tail = self._splitter.tail
-            if parts is not None and len(tail) <= OPEN_ITEM:
+            if parts is not None and not too_heavy(tail, HEAVY_OPEN):
                 self.tail = parts
                 return
-        if len(tail) > (OPEN_ITEM if self._growing is not None else HUGE):
+        if too_heavy(tail, HEAVY_OPEN):
             done = self._growing.parts if self._growing is not None else []
             self.tail = [*done, *self._in_pieces(tail)]
             return
@@ -127,17 +146,35 @@ class MarkdownStream:
         """The blocks of the whole, if they are those of *text*; nothing can be fed after it."""
         if rest := self._sanitizer.flush():
             self._take(rest)
-        self._finished(self._splitter.finish())
-        self.tail = []
+        self.finish()
         # A definition at the end makes links of what stood above it.
-        if self._splitter.references or self.source != sanitize(text):
+        if self._splitter.references or self._splitter.cut_short or self.source != sanitize(text):
             return None
         return self.blocks
 
+    def finish(self) -> None:
+        """There is no more: `blocks` is all."""
+        self._finished(self._splitter.finish())
+        self.tail = []
+
+    @property
+    def references(self) -> dict[str, dict[str, object]]:
+        """The link definitions that have come."""
+        return self._splitter.references
+
+    def part(self) -> None:
+        """Take what is complete of a long list or table as parts."""
+        if self._splitter.open_kind in PARTED and len(self._splitter.tail) > LONG:
+            self.draw()
+
     def _take(self, safe: str) -> None:
-        self._source.append(safe)
-        self._drawn = False
-        self._finished(self._splitter.feed(safe))
+        for at in range(0, len(safe), _SLICE):
+            piece = safe[at : at + _SLICE]
+            self._source.append(piece)
+            self._drawn = False
+            self._finished(self._splitter.feed(piece))
+            if self._splitter.weight > HEAVY_OPEN:
+                self.part()
 
     def _finished(self, sources: list[str]) -> None:
         for source in sources:
@@ -164,3 +201,54 @@ class MarkdownStream:
         return markdown_block(
             self._renderer, source, references, style=self._style, gap=bool(self.blocks), growing=growing
         )
+
+
+class Filling:
+    """The blocks of a whole text, made bit by bit as if it streamed in."""
+
+    def __init__(self, renderer: MarkdownRenderer, source: str, *, style: Key = ()) -> None:
+        """*source* must be sanitized."""
+        self._renderer = renderer
+        self._source = source
+        self._style = style
+        self._at = 0
+        self._again = False
+        self._stream = MarkdownStream(renderer, lambda: 80, style=style)
+
+    def work(self, more: Callable[[], bool]) -> list[Block] | None:
+        """Go on as long as there is time for *more*; the blocks once they are complete."""
+        while self._at < len(self._source):
+            self._stream.feed(self._source[self._at : self._at + _SLICE])
+            self._at += _SLICE
+            self._stream.part()
+            if not more():
+                return None
+        self._stream.finish()
+        if self._stream.references and not self._again:
+            # A definition makes links of what stood above it: all of it once more.
+            known = self._stream.references
+            self._stream = MarkdownStream(self._renderer, lambda: 80, style=self._style, references=known)
+            self._at, self._again = 0, True
+            return self.work(more)
+        return self._stream.blocks
+
+
+def filling(renderer: MarkdownRenderer, source: str, *, style: Key = ()) -> Filling | list[Block]:
+    """The blocks of a whole Markdown text, which must be sanitized, or if that takes long, what makes them."""
+    if len(source) > _COLOSSAL:
+        return told_plain(source, style=style)
+    if weight(source) > _AT_ONCE:
+        return Filling(renderer, source, style=style)
+    splitter = BlockSplitter()
+    sources = [*splitter.feed(source), *splitter.finish()]
+    return [
+        block
+        for place, part in enumerate(sources)
+        for block in finished_blocks(renderer, part, splitter.references, style=style, gap=place > 0)
+    ]
+
+
+def markdown_blocks(renderer: MarkdownRenderer, source: str, *, style: Key = ()) -> list[Block]:
+    """The blocks of a whole Markdown text, which must be sanitized."""
+    made = filling(renderer, source, style=style)
+    return made if isinstance(made, list) else made.work(lambda: True) or []

@@ -18,6 +18,7 @@ from coda_cli.tui.transcript.bar import Bar
 from coda_cli.tui.transcript.blocks import Row
 from coda_cli.tui.transcript.document import Document, Spot
 from coda_cli.tui.transcript.entry_view import Setting
+from coda_cli.tui.transcript.fence import Relexing
 from coda_cli.tui.transcript.messages import AtEnd, NeedOlder
 from coda_cli.tui.transcript.strips import GUTTER, MARGIN, Mark, blank, filtered, strip_of
 from coda_cli.tui.transcript.styles import Styles
@@ -26,6 +27,7 @@ _WHEEL: Final = 3
 _MINUTE: Final = 60
 _SOON: Final = 0.05
 _AT_ONCE: Final = 0.005
+_BUDGET: Final = 0.01
 
 
 class Viewport(ScrollView):
@@ -62,6 +64,7 @@ class Viewport(ScrollView):
         self._asked: str | None = None
         self._told = (True, 0)
         self._waiting: str | None = None
+        self._lexing: tuple[tuple[str, str], Relexing] | None = None
         self._cursor: str | None = None
 
     @property
@@ -138,18 +141,35 @@ class Viewport(ScrollView):
         if self._bar is not None:
             self._bar.update(self._top, height, self._doc.height)
         self._tell()
-        if self._rest is None and (not complete or self._setting.renderer.missed):
-            self._rest = self.set_timer(_SOON if complete else _AT_ONCE, self._go_on)
+        renderer = self._setting.renderer
+        if self._rest is None and (not complete or renderer.missed or renderer.later):
+            wait = complete and not renderer.later
+            self._rest = self.set_timer(_SOON if wait else _AT_ONCE, self._go_on)
 
     def _go_on(self) -> None:
         """Lay out what there was no time for, or give code its colours if its lexer is there by now."""
         self._rest = None
         missed = self._setting.renderer.missed
-        if missed and all(lexer_soon(language) is not False for language in missed):
+        found = bool(missed) and all(lexer_soon(language) is not False for language in missed or ())
+        if missed and found:
             missed.clear()
+        if self._lex(_BUDGET) or found:
             for view in self._doc.views:
                 view.recolour()
         self._repaint()
+
+    def _lex(self, budget: float) -> bool:
+        """Lex long code that was shown without colours, for *budget* seconds; whether a piece of it is done."""
+        if not (later := self._setting.renderer.later):
+            return False
+        first = next(iter(later))
+        if self._lexing is None or self._lexing[0] != first:
+            self._lexing = (first, Relexing(first[1], first[0]))
+        if not self._lexing[1].work(budget):
+            return False
+        del later[first]
+        self._lexing = None
+        return True
 
     def _tell(self) -> None:
         if self._follow:
