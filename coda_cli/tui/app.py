@@ -107,10 +107,10 @@ class CodaApp(Shell):
         self._session = session
         self._flow = Flow(self)
         self._front = TuiFront(self)
-        for note in (*self._start.notes, *session.notes):
-            self.note(note)
         self.status.tell(incognito=session.incognito)
         await self._first_view()
+        for note in (*self._start.notes, *session.notes):  # opening the chat puts away what stood there
+            self.note(note)
         if self._start.first is not None or self._start.media:
             self.flow.submit(self._start.first or "", self._start.media)
         self.prompt.update_suggestion()  # what was typed meanwhile has not been offered anything
