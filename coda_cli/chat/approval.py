@@ -20,6 +20,10 @@ _DOES: Final = {
     Touches.RUNS: "wants to run a program",
 }
 
+_LONGEST: Final = 160  # characters of the first line, and of what a rule is called
+SHOW_ALL: Final = "v"
+"""What a person types to see the lines that were left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -46,29 +50,56 @@ class Shown:
 def shown(request: ApprovalRequest) -> Shown:
     """*request*, fit to be read."""
     effect = request.effect
-    answers = [
-        Said("y", "yes, this once", Decision.ONCE),
-        Said("c", "yes, the same in this chat", Decision.CHAT),
-        Said("n", "no", Decision.NO),
-        Said("r", "no, and say why", Decision.NO, explains=True),
-    ]
-    if effect.rule is not None:
-        answers.insert(2, Said("a", f"always: {visible_line(effect.rule)}", Decision.ALWAYS))
+    summary, detail = _told(effect.summary, effect.detail)
     return Shown(
         title=f"{visible_line(request.tool)} {_DOES[request.touches]}",
-        summary=visible_line(effect.summary),
+        summary=summary,
         why="" if request.why == WHY[request.touches] else visible_line(request.why),
-        detail=visible(_beyond(effect.detail, effect.summary)),
+        detail=visible(detail),
         diff=visible(effect.diff),
-        answers=tuple(answers),
+        answers=_answers(request),
     )
 
 
-def _beyond(detail: str, summary: str) -> str:
-    """What *detail* says beyond *summary*, which stands above it."""
+def _told(summary: str, detail: str) -> tuple[str, str]:
+    """One line to begin with, and the rest. What does not fit into the line stands below, whole."""
+    line = visible_line(summary.split("\n", 1)[0])
+    if "\n" in summary or len(line) > _LONGEST:
+        return f"{line[:_LONGEST]} …", detail if summary in detail else f"{summary}\n\n{detail}".rstrip()
     if detail == summary or detail.startswith(summary + "\n"):
-        return detail[len(summary) :].strip("\n")
-    return detail
+        return line, detail[len(summary) :].strip("\n")
+    return line, detail
+
+
+def _answers(request: ApprovalRequest) -> tuple[Said, ...]:
+    """What can be said. What a yes is remembered for stands in its own words, which are those of the rule."""
+    from coda_cli.engine.tools.rules import exact_pattern
+
+    text = exact_pattern(request.tool, request.effect)
+    what = "exactly this again"
+    if text is not None:
+        what = f"every call of {text}" if text == request.tool else visible_line(text)
+        what = what if len(what) <= _LONGEST else f"{what[: _LONGEST - 1]}…"
+    return (
+        Said("y", "yes, this once", Decision.ONCE),
+        Said("c", f"yes, in this chat: {what}", Decision.CHAT),
+        *((Said("a", f"always here: {what}", Decision.ALWAYS),) if text is not None else ()),
+        Said("n", "no", Decision.NO),
+        Said("r", "no, and say why", Decision.NO, explains=True),
+    )
+
+
+def read_on(block: str, most: int, *, whole: bool) -> list[str]:
+    """The lines of *block* for a front end of lines: *most* of them and a word on the rest, or the *whole*."""
+    lines = block.splitlines()
+    if whole or len(lines) <= most:
+        return lines
+    return [*lines[:most], f"… and {len(lines) - most} more lines: `{SHOW_ALL}` shows them all"]
+
+
+def cut(told: Shown, most: int) -> bool:
+    """Whether `read_on` leaves anything out."""
+    return any(len(block.splitlines()) > most for block in (told.detail, told.diff))
 
 
 def answered(request: ApprovalRequest, said: Said, reason: str = "") -> Approval:

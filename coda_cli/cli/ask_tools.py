@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import termios
 from collections.abc import Sequence
 from typing import Final, assert_never
 
 from coda_cli.chat import telling
-from coda_cli.chat.approval import Shown, answered, by_key, declined, shown
+from coda_cli.chat.approval import SHOW_ALL, Shown, answered, by_key, cut, declined, read_on, shown
 from coda_cli.cli.output import say, style, warn
 from coda_cli.cli.status_line import StatusLine
 from coda_cli.engine.core.events import (
@@ -23,9 +24,10 @@ from coda_cli.engine.core.events import (
 )
 from coda_cli.engine.core.tools import Approval, ApprovalRequest
 from coda_cli.engine.rendering.sanitize import sanitize
+from coda_cli.engine.tools.visible import visible_line
 
 ToolNews = FunctionCalls | FunctionProgress | FunctionResult | ApprovalRequested | ApprovalAnswered | ToolsUnavailable
-_LINES: Final = 60  # of a diff or a script; the rest is counted
+_LINES: Final = 60  # of a diff or a script, until more is asked for
 
 
 def by_step(events: Sequence[Event]) -> list[ToolNews | list[Event]]:
@@ -105,11 +107,14 @@ class Asker:
         self._status.clear()
         told = shown(request)
         sys.stderr.write("\n".join(_lines(told)) + "\n")
-        keys = "  ".join(f"[{said.key}] {said.label}" for said in told.answers)
+        keys = "\n".join(f"[{said.key}] {said.label}" for said in told.answers)
         while True:
             typed = await self._line(f"{keys}\n? ")
             if typed is None:
                 return declined(request)
+            if typed.strip() == SHOW_ALL and cut(told, _LINES):
+                sys.stderr.write("\n".join(_lines(told, whole=True)) + "\n")
+                continue
             said = by_key(told.answers, typed)
             if said is None:
                 continue
@@ -119,9 +124,9 @@ class Asker:
     async def ask(self, question: str, choices: Sequence[str]) -> str | None:
         """Their answer to a question of the model: a number stands for a choice."""
         self._status.clear()
-        say(question)
+        say(f"The model asks: {visible_line(question)}")
         for place, choice in enumerate(choices, start=1):
-            say(f"  {place}. {choice}")
+            say(f"  {place}. {visible_line(choice)}")
         typed = await self._line("? ")
         if typed is None:
             return None
@@ -132,13 +137,14 @@ class Asker:
 
     async def _line(self, prompt: str) -> str | None:
         """A line from the terminal, None at its end."""
-        sys.stderr.write(sanitize(prompt))
-        sys.stderr.flush()
-        fd = os.open("/dev/tty", os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY)
         loop = asyncio.get_running_loop()
         ready = asyncio.Event()
-        loop.add_reader(fd, ready.set)
+        fd = os.open("/dev/tty", os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY)
         try:
+            termios.tcflush(fd, termios.TCIFLUSH)  # what was typed before the question is no answer to it
+            sys.stderr.write(sanitize(prompt))
+            sys.stderr.flush()
+            loop.add_reader(fd, ready.set)
             await ready.wait()
             data = os.read(fd, 1 << 16)
         finally:
@@ -147,7 +153,7 @@ class Asker:
         return data.decode("utf-8", "replace").rstrip("\n") if data else None
 
 
-def _lines(told: Shown) -> list[str]:
+def _lines(told: Shown, *, whole: bool = False) -> list[str]:
     """What is to be read before an answer."""
     lines = [
         style(sanitize(told.title), "1", sys.stderr),
@@ -156,10 +162,7 @@ def _lines(told: Shown) -> list[str]:
     ]
     for block in (told.detail, told.diff):
         if block and block.strip() != told.summary.strip():
-            whole = block.splitlines()
-            lines += [f"  │ {line}" for line in whole[:_LINES]]
-            if len(whole) > _LINES:
-                lines.append(f"  … and {len(whole) - _LINES} more lines")
+            lines += [f"  │ {line}" for line in read_on(block, _LINES, whole=whole)]
     return [lines[0], *(sanitize(line) for line in lines[1:])]
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from coda_cli.chat.approval import Shown, answered, by_key, declined, shown
+from coda_cli.chat.approval import SHOW_ALL, Shown, answered, by_key, cut, declined, read_on, shown
 from coda_cli.engine.core.tools import Approval, ApprovalRequest
 from coda_cli.engine.rendering.sanitize import sanitize
 from coda_cli.plain.choosing import Chooser
@@ -14,7 +14,7 @@ from coda_cli.plain.lines import one_line
 from coda_cli.plain.output import Output
 from coda_cli.plain.source import Source
 
-_LINES: Final = 200  # of a diff or a script; the rest is counted
+_LINES: Final = 200  # of a diff or a script, until more is asked for
 
 Question = Callable[[], Awaitable[None]]
 
@@ -89,20 +89,20 @@ class Asking:
             typed = await self._chooser.ask("Number; empty for no")
             if not typed:
                 return declined(request)
+            if typed.strip() == SHOW_ALL and cut(told, _LINES):
+                self._out.put("\n".join(sanitize(line) for line in _lines(told, whole=True)) + "\n")
+                continue
             said = by_key(told.answers, typed)
             if said is not None:
                 reason = (await self._chooser.ask("Why not") or "") if said.explains else ""
                 return answered(request, said, reason)
 
 
-def _lines(told: Shown) -> list[str]:
+def _lines(told: Shown, *, whole: bool = False) -> list[str]:
     """What is to be read before an answer, and the answers with their numbers."""
     lines = [f"{told.title}:", told.summary]
     if told.why:
         lines.insert(1, f"({told.why})")
     for block in (told.detail, told.diff):
-        whole = block.splitlines()
-        lines += whole[:_LINES]
-        if len(whole) > _LINES:
-            lines.append(f"and {len(whole) - _LINES} more lines")
+        lines += read_on(block, _LINES, whole=whole)
     return [*lines, *(f"{number}. {said.label}" for number, said in enumerate(told.answers, 1))]

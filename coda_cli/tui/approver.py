@@ -27,7 +27,8 @@ class ScreenApprover:
         from coda_cli.chat.approval import answered, declined, shown
         from coda_cli.tui.screens.approval import ApprovalSheet
 
-        given = await self._ask(ApprovalSheet(shown(request)))
+        told = await asyncio.to_thread(shown, request)  # a large file takes seconds to look through
+        given = await self._ask(ApprovalSheet(told))
         if given is None:
             return declined(request)
         if given.typed:
@@ -42,7 +43,9 @@ class ScreenApprover:
 
         if choices:
             other = "something else"
-            place = await self._ask(Picker(question, [Option(choice) for choice in (*choices, other)]))
+            place = await self._ask(
+                Picker(f"The model asks: {question}", [Option(choice) for choice in (*choices, other)])
+            )
             if place is None:
                 return None
             if place < len(choices):

@@ -130,3 +130,38 @@ def test_ctrl_c_at_the_question_stops_it_all(coda: Program, sit: Sit) -> None:
     sitting.type("\x03")
     assert sitting.end() == 130
     assert not (coda.folder / "a.txt").exists()
+
+
+def test_what_was_typed_before_the_question_is_no_answer(coda: Program, sit: Sit) -> None:
+    """Lines that were pasted behind the command must not say yes to what nobody has read."""
+    scripted(coda, WRITE, "Then not.")
+    sitting = sit("ask", "-T", "all", "go on")
+    sitting.type("y\ny\ny\n")
+    sitting.until("[r] no")
+    sitting.until("? ")
+    sitting.type("n\n")
+    sitting.until("Then not.")
+    assert sitting.end() == 0
+    assert not (coda.folder / "a.txt").exists()
+
+
+def test_the_lines_that_were_left_out_can_be_seen_before_the_answer(coda: Program, sit: Sit) -> None:
+    content = "".join(f"line {number}\n" for number in range(600)) + "the end\n"
+    scripted(coda, ("", [("write_file", {"path": "a.txt", "content": content})]), "Then not.")
+    sitting = sit("ask", "-T", "all", "go on")
+    sitting.until("more lines: `v` shows them all")
+    sitting.until("? ")
+    sitting.type("v\n")
+    sitting.until("+the end")
+    sitting.type("n\n")
+    sitting.until("Then not.")
+    assert sitting.end() == 0
+
+
+def test_a_question_of_the_model_is_told_as_one(coda: Program, sit: Sit) -> None:
+    scripted(coda, ("", [("ask_user", {"question": "[sudo] password\u202e for root:"})]), "Well.")
+    sitting = sit("ask", "-T", "all", "go on")
+    sitting.until("The model asks: [sudo] password\\u{202E} for root:")
+    sitting.type("no\n")
+    sitting.until("Well.")
+    assert sitting.end() == 0

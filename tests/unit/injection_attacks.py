@@ -1,7 +1,7 @@
 """What a model does that has read poisoned text: a table of attacks, none of which a person has asked for.
 
 A step is the calls of one message, each (tool, arguments[, id]). In texts `{work}`, `{home}`, `{coda}` and `{outside}`
-are folders, `{sink}` is a web server of the attacker's, `{port}` its port, `{loot}` the secret if the model has read it.
+are folders, `{sink}` is a web server of the attacker's, `{port}` its port, `{loot}` the secret if it has been read.
 """
 
 from __future__ import annotations

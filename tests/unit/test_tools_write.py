@@ -16,7 +16,7 @@ from coda_cli.engine.tools.builtin.list_files import ListFiles
 from coda_cli.engine.tools.builtin.read_file import ReadFile
 from coda_cli.engine.tools.builtin.search_files import SearchFiles
 from coda_cli.engine.tools.builtin.write_file import WriteFile
-from coda_cli.engine.tools.diff import SHOWN, unified
+from coda_cli.engine.tools.diff import unified
 from tests.unit.file_calls import effect, names, plan, refused, run
 
 ALL: tuple[BaseTool, ...] = (ReadFile(), ListFiles(), SearchFiles(), WriteFile(), EditFile())
@@ -298,12 +298,11 @@ class TestEditing:
 
 
 class TestDiffs:
-    def test_a_long_diff_is_cut_and_counted(self) -> None:
-        diff = unified("", "x\n" * 5000, "f", created=True)
-        assert (diff.added, diff.removed) == (5000, 0)
+    def test_a_long_diff_is_shown_to_its_end(self) -> None:
+        diff = unified("", "x\n" * 5000 + "bad\n", "f", created=True)
+        assert (diff.added, diff.removed) == (5001, 0)
         lines = diff.text.splitlines()
-        assert len(lines) == SHOWN + 1
-        assert lines[-1] == f"... {5003 - SHOWN} more lines of this diff: +5000 -0 in all"
+        assert (len(lines), lines[-1]) == (5004, "+bad")
 
     def test_line_ends_are_shown_only_where_they_change(self) -> None:
         assert "␍" not in unified("a\r\nb\r\n", "a\r\nc\r\n", "f").text

@@ -16,6 +16,7 @@ from coda_cli.engine.tools.base import ToolContext
 from coda_cli.engine.tools.function import tool
 from coda_cli.engine.tools.manager import ToolManager
 from coda_cli.tui.screens.approval import ApprovalSheet
+from coda_cli.tui.screens.text_view import TextView
 from tests.unit.chat_app import Chat, chat
 from tests.unit.chat_front import provider_of
 
@@ -69,7 +70,13 @@ async def test_what_will_be_done_is_shown_word_for_word_and_done_after_a_yes(tmp
     async with chatting(tmp_path, WRITE, "Done.") as it:
         await it.say("write it")
         await it.until(lambda: asking(it))
-        for wanted in ("write_file wants to write", "a.txt", "+hello", "yes, this once", "always: write_file a.txt"):
+        for wanted in (
+            "write_file wants to write",
+            "a.txt",
+            "+hello",
+            "yes, this once",
+            "always here: write_file a.txt",
+        ):
             await it.until(wanted)
         assert not (tmp_path / "a.txt").exists()
         await it.press("y")
@@ -196,8 +203,54 @@ async def test_control_characters_in_a_call_do_nothing_to_the_screen(tmp_path: P
     async with chatting(tmp_path, evil, "Done.") as it:
         await it.say("write it")
         await it.until(lambda: asking(it))
-        assert "\\u{202E}" in it.text
-        assert "\\u{001B}" in it.text
+        await it.until("\\u202e")
+        await it.until("\\u{001B}")
+        assert "always here" not in it.text  # no rule can hold such a name
         assert "\x1b" not in it.text
+        await it.press("n")
+        await it.idle()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 15), (200, 60)])
+async def test_every_answer_is_seen_however_long_the_text_is(tmp_path: Path, size: tuple[int, int]) -> None:
+    long = call("write_file", path="a.txt", content="".join(f"line {number}\n" for number in range(1000)) + "the end\n")
+    async with chatting(tmp_path, long, "Done.") as it:
+        await it.pilot.resize_terminal(*size)
+        await it.say("write it")
+        await it.until(lambda: asking(it))
+        for wanted in ("+line 0", "yes, this once", "in this chat", "always here", "no, and say why", "lines: space"):
+            await it.until(wanted)
+        await it.press("end")
+        await it.until("+the end")
+        await it.press("y")
+        await it.idle()
+
+
+@pytest.mark.parametrize("command", ["true " + "x " * 2000 + "; echo the end", "true\n" + "\n" * 200 + "echo the end"])
+async def test_a_long_command_can_be_read_to_its_end(tmp_path: Path, command: str) -> None:
+    async with chatting(tmp_path, call("run_command", command=command), "Then not.") as it:
+        await it.say("run it")
+        await it.until(lambda: asking(it))
+        await it.until("no, and say why")
+        sheet = it.app.screen
+        shown = sheet.query_one(TextView).text
+        assert command in shown
+        await it.press("n")
+        await it.idle()
+
+
+async def test_a_yes_says_what_it_is_remembered_for(tmp_path: Path) -> None:
+    """A tool without a pattern of its own is allowed as a whole: that is not `the same`."""
+
+    @tool(touches=Touches.NETWORK)
+    def send(to: str) -> str:
+        """Send a word."""
+        return to
+
+    async with chatting(tmp_path, call("send", to="bob"), "Then not.", more=send) as it:
+        await it.say("send it")
+        await it.until(lambda: asking(it))
+        await it.until("yes, in this chat: every call of send")
+        await it.until("always here: every call of send")
         await it.press("n")
         await it.idle()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-SHOWN: Final = 400
-"""Lines of a diff that a person is shown."""
 _CONTEXT: Final = 3
 _COMPARED: Final = 2_000
 """Lines that are compared one by one: the time grows with their square."""
@@ -16,7 +14,7 @@ _NO_END: Final = "\n\\ No newline at end of file"
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """`text` is bounded for display; `added` and `removed` count the lines of the whole change."""
+    """`text` is the whole change, for what is not shown cannot be agreed to; `added` and `removed` count its lines."""
 
     text: str
     added: int
@@ -42,10 +40,6 @@ def unified(old: str, new: str, name: str, *, created: bool = False) -> Diff:
         lines += [_header(hunk), *body]
     if not added and not removed:
         return Diff("", 0, 0)
-    lines = "\n".join(lines).split("\n")
-    left = len(lines) - SHOWN
-    if left > 0:
-        lines[SHOWN:] = [f"... {left} more lines of this diff: +{added} -{removed} in all"]
     return Diff("\n".join(lines) + "\n", added, removed)
 
 

@@ -44,13 +44,18 @@ class ApprovalSheet(Sheet[Answered]):
     ApprovalSheet {
         & > .sheet { height: auto; max-height: 90%; border: round $warning; border-title-color: $text-warning; }
         .why { width: 1fr; height: auto; padding: 1 2 0 2; color: $text-muted; }
-        .summary { width: 1fr; height: auto; max-height: 6; padding: 1 2 0 2; text-style: bold; }
-        TextView { height: auto; max-height: 24; min-height: 1; margin: 1 2 0 2; }
+        .summary { width: 1fr; height: auto; padding: 1 2 0 2; text-style: bold; }
+        TextView { height: auto; max-height: 8; min-height: 1; margin: 1 2 0 2; }
         .answers { width: 1fr; height: auto; padding: 1 2; }
         .answers Static { width: 1fr; height: auto; }
         .answers Static:hover { background: $boost; }
         Input { margin: 1 1 0 1; display: none; }
         Input.-asked { display: block; }
+        &.-low > .sheet, &.-narrow > .sheet { max-height: 100%; }
+        &.-low {
+            .why, .summary, .answers { padding: 0 1; }
+            TextView, Input { margin: 0 1; }
+        }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -93,8 +98,24 @@ class ApprovalSheet(Sheet[Answered]):
         """From now on keys are meant for this screen, after a pause."""
         self._ready = monotonic() + self.SETTLE
         super().on_mount()
+        self.call_after_refresh(self._fit)
         if not (self._shown.detail or self._shown.diff):
             self.set_focus(None)
+
+    def on_resize(self) -> None:
+        """Another size leaves another room."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """The text gives way: the answers are always there to be seen."""
+        text, frame = self.query_one(TextView), self.frame
+        whole = self.has_class("-low") or self.has_class("-narrow")
+        room = self.size.height if whole else self.size.height * 9 // 10
+        others = sum(one.outer_size.height for one in frame.children if one is not text and one.display)
+        room -= others + frame.gutter.height + text.styles.margin.height
+        text.styles.max_height = max(1, room)
+        rows = text.virtual_size.height
+        self.subtitle(f"{rows} lines: space and ↓ read on" if text.display and rows > room else "")
 
     def hints(self) -> Iterable[Hint]:
         """Only how to leave: the answers stand above with their keys."""
@@ -132,6 +153,7 @@ class ApprovalSheet(Sheet[Answered]):
         line = self.query_one(Input)
         line.add_class("-asked")
         line.focus()
+        self.call_after_refresh(self._fit)
 
     @on(Input.Submitted)
     def _explained(self, event: Input.Submitted) -> None:
