@@ -221,16 +221,16 @@ class Answer:
 
     async def _call(self, calls: Sequence[ToolCallPart], turn: Turn) -> StoredBranch:
         """Keep what the model says and asks for, have it done, keep the results; the branch with them."""
-        message_id = await _through(self._keep_step(turn))
-        await self._rounds.run(calls, turn, message_id)
+        await _through(self._keep_step(calls, turn))
+        await self._rounds.run(calls, turn)
         return await _through(self._keeping.results(self._rounds.results()))
 
-    async def _keep_step(self, turn: Turn) -> str:
+    async def _keep_step(self, calls: Sequence[ToolCallPart], turn: Turn) -> None:
         message_id = await self._keeping.step(turn.answer.parts(), Status.COMPLETE.value, self._about(turn))
         await self._settle(Status.COMPLETE, None)
         self._totals.step(turn)
         self._turn = None
-        return message_id
+        self._rounds.begin(calls, message_id)
 
     # ---- the end --------------------------------------------------------------------------------------------------
 

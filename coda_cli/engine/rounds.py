@@ -48,6 +48,7 @@ class Rounds:
         self.ran: list[ToolCallPart] = []
         self.open: Sequence[ToolCallPart] = ()
         self._results: dict[str, ToolResultPart] = {}
+        self._untold = ""  # the id of a message whose calls nobody was told of yet
 
     async def fitted(self, provider: Provider, model: str) -> Provider:
         """*provider* as it can be asked with tools; sets `specs`. Raises UsageError for a tool that nobody knows."""
@@ -79,11 +80,21 @@ class Rounds:
             return []
         return turn.answer.tool_calls()
 
-    async def run(self, calls: Sequence[ToolCallPart], turn: Turn, message_id: str) -> None:
-        """Answer *calls*, which the message *message_id* asks for. When stopped, `results()` has what there is."""
-        self.open, self._results = calls, {}
-        asked = [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in calls]
-        self._tell(FunctionCalls, calls=asked, message_id=message_id)
+    def begin(self, calls: Sequence[ToolCallPart], message_id: str) -> None:
+        """The message *message_id*, which is kept, asks for *calls*: from here on they have results, come what may."""
+        self.open, self._results, self._untold = calls, {}, message_id
+
+    def _tell_calls(self) -> None:
+        """Tell what is asked for, once and before any result."""
+        if not self._untold:
+            return
+        asked = [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in self.open]
+        self._tell(FunctionCalls, calls=asked, message_id=self._untold)
+        self._untold = ""
+
+    async def run(self, calls: Sequence[ToolCallPart], turn: Turn) -> None:
+        """Answer *calls*, which have begun. When stopped, `results()` has what there is."""
+        self._tell_calls()
         finished = turn.answer.finished
         if finished is not None and finished.reason is FinishReason.LENGTH:
             for call in calls:
@@ -124,6 +135,7 @@ class Rounds:
 
         A call that was stopped has a result that says so.
         """
+        self._tell_calls()
         parts: list[Part] = []
         for call in self.open:
             if call.id not in self._results:
