@@ -1,0 +1,259 @@
+"""PersonalityManager: who answers, how that adapts to the person, and how it is told and taken back."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
+
+from coda_cli.engine.clock import SystemClock
+from coda_cli.engine.core.errors import CodaError, UsageError
+from coda_cli.engine.core.ports import Clock
+from coda_cli.engine.core.prompts import Adapted, Situation
+from coda_cli.engine.personality import traits as tables
+from coda_cli.engine.personality.feedback import Wish, asks_about_mood, wishes
+from coda_cli.engine.personality.persona import DEFAULT, Persona, load_persona, persona_names
+from coda_cli.engine.personality.state import Change, Kept, Kind, Signal, State, StateFile
+from coda_cli.engine.personality.topics import BOUND, LEANING, MOOD, Topic, topic_of
+from coda_cli.engine.rendering.sanitize import sanitize
+
+T = TypeVar("T")
+
+CALM: Final = "calm"
+_ALL_THE_WAY: Final = {-2.0: 0.1, 2.0: 0.9}
+_SMALLEST: Final = 0.005
+_MOOD_LASTS: Final = 86_400.0
+_INCOGNITO_CHATS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaState:
+    """How a persona is now: its traits with every change in force, its mood, and the changes, newest first."""
+
+    persona: str
+    traits: dict[str, float]
+    mood: str
+    changes: tuple[Change, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        changes = [{name: getattr(change, name) for name in change.__slots__} for change in self.changes]
+        return {"persona": self.persona, "mood": self.mood, "traits": self.traits, "changes": changes}
+
+
+class PersonalityManager:
+    """The persona that answers. Implements `PersonaPort`.
+
+    *persona* is a name that `names()` lists. Its state is kept in the data folder, for all processes together; a chat
+    that is incognito begins with the persona as its file says and leaves nothing. Raises UsageError for an unknown
+    persona, ConfigError for one whose file is wrong. `problems` are what is wrong with others, a line each.
+    """
+
+    def __init__(self, persona: str = DEFAULT, clock: Clock | None = None, *, state: StateFile | None = None) -> None:
+        self.clock: Clock = clock if clock is not None else SystemClock()
+        self._state = state if state is not None else StateFile()
+        self._persona = load_persona(persona)
+        self._incognito: dict[str, State] = {}
+        self._turn = threading.Lock()  # one writer of this process at a time; the file's lock is for the others
+
+    # ---- personas ---------------------------------------------------------------------------------------------
+
+    @property
+    def persona(self) -> Persona:
+        """The one that answers now."""
+        return self._persona
+
+    @property
+    def problems(self) -> list[str]:
+        """The persona files that cannot be used, and a state that cannot."""
+        found = [problem for name in persona_names() if (problem := _problem(name))]
+        self._state.read()
+        return [*found, *self._state.problems]
+
+    def names(self) -> list[str]:
+        """The personas that can be used: the default first, then by name."""
+        return [name for name in persona_names() if _problem(name) is None]
+
+    def get(self, name: str) -> Persona:
+        """One persona. Raises UsageError for an unknown one, ConfigError where its file is wrong."""
+        return load_persona(name)
+
+    def use(self, name: str) -> Persona:
+        """Let *name* answer from now on. Raises as `get`, and then nothing has changed."""
+        self._persona = load_persona(name)
+        return self._persona
+
+    # ---- what it says -----------------------------------------------------------------------------------------
+
+    def prompt(self, situation: Situation) -> str:
+        """What the persona says to the model; "" where it is neutral. The same for a whole day and one state."""
+        traits = self._traits(self._kept(situation))
+        said = tables.small_sentence(traits, self._persona.brief) if situation.small else self._whole(traits)
+        if asks_about_mood(situation.question):
+            said = "\n\n".join(filter(None, [said, self._about_mood(situation)]))
+        return said
+
+    def _whole(self, traits: dict[str, float]) -> str:
+        return "\n\n".join(filter(None, [self._persona.prompt, " ".join(tables.sentences(traits))]))
+
+    def _about_mood(self, situation: Situation) -> str:
+        mood = self._mood(self._kept(situation))
+        return f"If asked how you feel: your mood is {mood}. Say so in your own words, in a sentence or two."
+
+    # ---- how it adapts ----------------------------------------------------------------------------------------
+
+    async def heard(self, situation: Situation) -> Sequence[Adapted]:
+        """Adapt to what the person said: explicit feedback at once, the topic a little. Raises ConfigError.
+
+        A change by the topic has a `cause` that begins with "topic:".
+        """
+        said = wishes(situation.question)
+        topic = None if any(wish.steps for wish, _ in said) else topic_of(situation.question)
+        if not said and topic is None:
+            return ()
+        now = self.clock.now()
+
+        def adapt(state: State) -> list[Adapted]:
+            return self._adapt(state, said, topic, now)
+
+        if situation.incognito:
+            return self._in_private(situation.conversation_id, adapt)
+        if not said and not self._new_topic(topic, now):
+            return ()
+        return await asyncio.to_thread(self._change, adapt)
+
+    def _new_topic(self, topic: Topic | None, now: float) -> bool:
+        """Whether *topic* would change anything: most messages go on with that of the one before, and write nothing."""
+        kept = self._state.read().of(self._persona.name)
+        if topic is None:
+            return False
+        last = kept.signals[-1] if kept.signals else None
+        settled = last is not None and last.word == MOOD[topic] and now - last.time < _MOOD_LASTS / 2
+        return not settled or any(self._leaning(kept, trait, step, now) for trait, step in LEANING[topic].items())
+
+    def _adapt(self, state: State, said: Sequence[tuple[Wish, str]], topic: Topic | None, now: float) -> list[Adapted]:
+        name = self._persona.name
+        made: list[Adapted] = []
+        for wish, phrase in said:
+            cause = f"you said: {phrase}"
+            for trait, step in wish.steps.items():
+                made += self._move(state, trait, self._wished(state.of(name), trait, step), cause, "feedback", now)
+        if topic is not None:
+            for trait, step in LEANING[topic].items():
+                lean = self._leaning(state.of(name), trait, step, now)
+                made += self._move(state, trait, lean, f"topic: {topic}", "topic", now)
+        words = [wish.word for wish, _ in said if wish.word] or ([MOOD[topic]] if topic is not None else [])
+        kept = state.of(name)
+        signals = (*kept.signals, *(Signal(word, now) for word in words))
+        state.personas[name] = replace(kept, signals=signals).pruned(now)
+        return made
+
+    def _wished(self, kept: Kept, trait: str, step: float) -> float:
+        """What a wish changes *trait* by, now."""
+        value = self._traits(kept)[trait]
+        goal = _ALL_THE_WAY.get(step)
+        if goal is None:
+            return step
+        return min(0.0, goal - value) if step < 0 else max(0.0, goal - value)
+
+    def _leaning(self, kept: Kept, trait: str, step: float, now: float) -> float:
+        """What a topic changes *trait* by: all topics together stay within their bounds."""
+        leant = sum(change.now(now) for change in kept.changes if change.kind == "topic" and change.trait == trait)
+        room = min(BOUND - leant, step) if step > 0 else max(-BOUND - leant, step)
+        return room if abs(room) > _SMALLEST and room * step > 0 else 0.0
+
+    def _move(self, state: State, trait: str, delta: float, cause: str, kind: Kind, now: float) -> list[Adapted]:
+        before = self._traits(state.of(self._persona.name))[trait]
+        after = tables.clamped(before + delta)
+        if abs(after - before) < _SMALLEST:
+            return []
+        change = Change("", trait, round(after - before, 3), cause, now, kind)
+        change = state.add(self._persona.name, change)
+        return [Adapted(change.id, trait, before, after, cause)]
+
+    # ---- what has changed -------------------------------------------------------------------------------------
+
+    def changes(self, conversation_id: str | None = None) -> list[Change]:
+        """What has changed and not faded yet, newest first; of the incognito chat *conversation_id*, where named."""
+        now = self.clock.now()
+        return [change for change in reversed(self._kept_of(conversation_id).changes) if change.now(now)]
+
+    def undo(self, change_id: str, conversation_id: str | None = None) -> Adapted:
+        """Take one change back; what that did. Raises UsageError for an unknown one, ConfigError."""
+
+        def take_back(state: State) -> Adapted:
+            name = self._persona.name
+            kept = state.of(name)
+            change = next((change for change in kept.changes if change.id == change_id), None)
+            if change is None:
+                known = ", ".join(change.id for change in reversed(kept.changes)) or "none"
+                raise UsageError(
+                    f'there is no change "{sanitize(change_id[:40])}" of {name}', hint=f"there are: {known}"
+                )
+            before = self._traits(kept)[change.trait]
+            left = replace(kept, changes=tuple(one for one in kept.changes if one != change))
+            state.personas[name] = left
+            return Adapted(change.id, change.trait, before, self._traits(left)[change.trait], f"undone: {change.cause}")
+
+        if conversation_id is not None:
+            return take_back(self._incognito.get(conversation_id, State()))
+        return self._change(take_back)
+
+    def reset(self, conversation_id: str | None = None) -> int:
+        """Take all changes and the mood of this persona back; how many changes that were. Raises ConfigError."""
+
+        def empty(state: State) -> int:
+            return len(state.personas.pop(self._persona.name, Kept()).changes)
+
+        if conversation_id is not None:
+            return empty(self._incognito.get(conversation_id, State()))
+        return self._change(empty)
+
+    def state(self, conversation_id: str | None = None) -> PersonaState:
+        """How the persona is now; in the incognito chat *conversation_id*, where named."""
+        kept = self._kept_of(conversation_id)
+        changes = tuple(self.changes(conversation_id))
+        return PersonaState(self._persona.name, self._traits(kept), self._mood(kept), changes)
+
+    # ---- where it is kept -------------------------------------------------------------------------------------
+
+    def _change(self, change: Callable[[State], T]) -> T:
+        with self._turn:
+            return self._state.change(change)
+
+    def _in_private(self, conversation_id: str, adapt: Callable[[State], list[Adapted]]) -> list[Adapted]:
+        state = self._incognito.setdefault(conversation_id, State())
+        while len(self._incognito) > _INCOGNITO_CHATS:
+            del self._incognito[next(iter(self._incognito))]
+        return adapt(state)
+
+    def _kept(self, situation: Situation) -> Kept:
+        return self._kept_of(situation.conversation_id if situation.incognito else None)
+
+    def _kept_of(self, conversation_id: str | None) -> Kept:
+        state = self._state.read() if conversation_id is None else self._incognito.get(conversation_id, State())
+        return state.of(self._persona.name)
+
+    def _traits(self, kept: Kept) -> dict[str, float]:
+        values = dict(self._persona.traits)
+        now = self.clock.now()
+        for change in kept.changes:
+            values[change.trait] = tables.clamped(values[change.trait] + change.now(now))
+        return values
+
+    def _mood(self, kept: Kept) -> str:
+        """The word that came up most within a day; of several the latest."""
+        now = self.clock.now()
+        recent = [signal.word for signal in kept.signals if 0 <= now - signal.time < _MOOD_LASTS]
+        return max(reversed(recent), key=recent.count) if recent else CALM
+
+
+def _problem(name: str) -> str | None:
+    """What is wrong with the file of a persona."""
+    try:
+        load_persona(name)
+    except CodaError as error:
+        return error.message
+    return None
