@@ -333,7 +333,7 @@ class Circle:
         (iter(range(3)), "[0, 1, 2]"),
         (ToolOutput("t", "d"), "t"),
     ],
-    ids=repr,
+    ids=lambda one: one if isinstance(one, str) else type(one).__name__,
 )
 async def test_any_value_becomes_readable_text(value: object, text: str) -> None:
     def giving() -> Any:
