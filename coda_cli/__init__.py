@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from coda_cli.engine.core.usage import FinishReason, Status, TokenUsage
     from coda_cli.engine.generation import Generation
     from coda_cli.engine.manager import LLMManager
+    from coda_cli.engine.personality.manager import PersonalityManager
+    from coda_cli.engine.prompting.enhancer import PromptEnhancer
     from coda_cli.engine.providers.base import BaseLLMProvider
     from coda_cli.engine.providers.scripted import Reply, ScriptedProvider
     from coda_cli.engine.tools.base import BaseTool, Planned, ToolContext, ToolError
@@ -115,7 +117,9 @@ _HOMES: Final[dict[str, str]] = {
     "ModelInfo": f"{_CORE}.ports",
     "ModelProfile": f"{_CORE}.profiles",
     "Permissions": f"{_TOOLS}.permissions",
+    "PersonalityManager": "coda_cli.engine.personality.manager",
     "Planned": f"{_TOOLS}.base",
+    "PromptEnhancer": "coda_cli.engine.prompting.enhancer",
     "ProviderConfig": f"{_CORE}.config",
     "ProviderRequest": f"{_CORE}.ports",
     "ReasoningDelta": f"{_CORE}.events",
@@ -187,7 +191,9 @@ __all__ = [
     "ModelInfo",
     "ModelProfile",
     "Permissions",
+    "PersonalityManager",
     "Planned",
+    "PromptEnhancer",
     "ProviderConfig",
     "ProviderRequest",
     "ReasoningDelta",

@@ -13,11 +13,15 @@ SectionName = Literal["persona", "preferences", "memories", "folder", "system", 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One part of the system prompt: its text as it goes out, and where that comes from (ids, paths) for a person."""
+    """One part of the system prompt: its text as it goes out, and where that comes from (ids, paths) for a person.
+
+    `cut` says what is missing and why: what did not fit into the budget, or why there is no text at all.
+    """
 
     name: SectionName
     text: str
     sources: tuple[str, ...] = ()
+    cut: str = ""
 
 
 @dataclass(frozen=True, slots=True)

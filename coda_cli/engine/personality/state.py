@@ -202,13 +202,17 @@ def _list(value: object) -> list[Any]:
 
 
 def _change(value: Any) -> Change | None:
+    if (
+        not isinstance(value, dict)
+        or value.get("trait") not in TRAITS
+        or value.get("kind") not in ("feedback", "topic")
+    ):
+        return None
     try:
         change = Change(**value)
     except TypeError:
         return None
-    texts = all(isinstance(text, str) for text in (change.id, change.trait, change.cause, change.kind))
-    known = texts and change.trait in TRAITS and change.kind in _HALF_LIFE
-    return change if known and _finite(change.delta) and _finite(change.time) else None
+    return change if _texts(value, "id", "cause") and _finite(change.delta) and _finite(change.time) else None
 
 
 def _signal(value: Any) -> Signal | None:
@@ -216,7 +220,11 @@ def _signal(value: Any) -> Signal | None:
         signal = Signal(**value)
     except TypeError:
         return None
-    return signal if isinstance(signal.word, str) and _finite(signal.time) else None
+    return signal if _texts(value, "word") and _finite(signal.time) else None
+
+
+def _texts(value: dict[str, Any], *names: str) -> bool:
+    return all(isinstance(value[name], str) for name in names)
 
 
 def _finite(value: object) -> bool:
