@@ -11,6 +11,7 @@ import typer
 from coda_cli.cli.loop import run_async
 from coda_cli.cli.options import Approval
 from coda_cli.cli.output import EXIT_FAILURE, put, put_json, style, warn
+from coda_cli.cli.tools_mcp import app as mcp_app
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.tools import ApprovalMode
 from coda_cli.engine.rendering.sanitize import sanitize
@@ -36,6 +37,7 @@ permissions_app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(permissions_app, name="permissions", help="The rules for what runs without a question.")
+app.add_typer(mcp_app, name="mcp", help="Servers of the Model Context Protocol, and their tools.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Functions = Annotated[list[str] | None, typer.Option("--functions", metavar="FILE", help="A Python file with more.")]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import tomllib
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,11 @@ def set_value(path: Path, key: str, text: str) -> object:
             for problem in exc.problems
         ) from None
     return value
+
+
+def add_table(path: Path, at: KeyPath, values: Mapping[str, object]) -> None:
+    """Put the table *values* at *at*, all of it at once, in place of one that is there. Raises ConfigError."""
+    _edit(path, lambda table: _put(table, at, dict(values)))
 
 
 def unset_value(path: Path, key: str) -> bool:
