@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from coda_cli.engine.rendering.blocks import MAX_NESTING, block_tokens, parser
+from coda_cli.engine.rendering.parsing import MAX_NESTING, block_tokens, parser
 from coda_cli.markdown.code import highlight, lexer_for, shortened
 from coda_cli.markdown.table import layout
 from coda_cli.markdown.text import (

@@ -8,7 +8,15 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from coda_cli.engine.rendering.blocks import CREDIT, SMALL, BlockSplitter, first_code_block, last_code_block
+from coda_cli.engine.rendering.blocks import (
+    CREDIT,
+    SMALL,
+    BlockSplitter,
+    code_blocks,
+    first_code_block,
+    last_code_block,
+)
+from coda_cli.engine.rendering.parsing import block_tokens
 
 DOCUMENTS: dict[str, str] = {
     "setext": "Title\n=====\n\npara\nmore\n---\n\nnot a heading\n\n---\nend",
@@ -194,3 +202,44 @@ def test_a_preview_of_a_long_item_keeps_its_code_as_code() -> None:
 def test_code_blocks_are_extracted_byte_for_byte(text: str, first: str | None, last: str | None) -> None:
     assert first_code_block(text) == first
     assert last_code_block(text) == last
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(_LINES, min_size=4, max_size=60), st.lists(st.integers(0, 10_000), max_size=12))
+def test_with_a_limit_nothing_is_lost_and_no_open_block_outgrows_it(lines: list[str], places: list[int]) -> None:
+    text = "\n".join(lines) + "\n"
+    splitter = BlockSplitter(limit=150)
+    done: list[str] = []
+    for chunk in cut_at(text, places):
+        done += splitter.feed(chunk)
+        assert splitter.open_fence is not None or splitter.weight <= 150
+    whole = BlockSplitter(limit=150)
+    assert done + splitter.finish() == whole.feed(text) + whole.finish()
+    assert "".join(done) == text[: len("".join(done))]
+    assert splitter.cut_short is whole.cut_short
+
+
+def test_a_huge_line_is_a_block_of_its_own_and_what_stands_around_it_stays_markdown() -> None:
+    for line in ["x" * 100_000, "- " * 50_000, "|" * 100_000]:
+        splitter = BlockSplitter(limit=30_000)
+        text = f"- a\n- b\n{line}\n# h\n```\n{line}\n```\nend"
+        done = splitter.feed(text) + splitter.finish()
+        assert done == ["- a\n- b\n", f"{line}\n", "# h\n", f"```\n{line}\n```\n", "end"]
+
+
+def test_a_rule_is_what_commonmark_says_it_is() -> None:
+    for rule in ["---", "* * *", "_\t_ _ \t", "   ----------"]:
+        assert [token.type for token in block_tokens(rule)] == ["hr"]
+    for other in ["--", "- - a", "*-*", "    ---", "-_-"]:
+        assert "hr" not in [token.type for token in block_tokens(other)]
+
+
+def test_the_code_of_a_text_too_long_to_parse_is_found_by_its_fences() -> None:
+    code = "```py\nx\n```\n~~~~ sh\n```\n~~~\n~~~~\n  ```\n   y\n  ```\n``` not`code\n```\nopen"
+    long = "some words\n" * 20_000
+    assert code_blocks(f"{long}\n{code}") == code_blocks(code) == ["x\n", "```\n~~~\n", " y\n", "open"]
+
+
+def test_a_definition_that_is_the_last_thing_is_one() -> None:
+    for end in ["", "\n", "\n\n"]:
+        assert list(blocks_of([f"see [it]\n\n[it]: http://it.example{end}"])[1].references) == ["IT"]

@@ -14,9 +14,10 @@ from hypothesis import given, settings, strategies as st
 from coda_cli.engine.rendering.sanitize import sanitize
 from coda_cli.markdown.code import checked, highlight, lex, lexer_for
 from coda_cli.markdown.render import MarkdownRenderer
-from coda_cli.tui.transcript.blocks import Block
+from coda_cli.tui.transcript import blocks as blocks_module, stream as stream_module
+from coda_cli.tui.transcript.blocks import Block, is_code
 from coda_cli.tui.transcript.fence import OpenFence
-from coda_cli.tui.transcript.stream import MarkdownStream, markdown_blocks
+from coda_cli.tui.transcript.stream import Filling, MarkdownStream, markdown_blocks
 from tests.unit.code_samples import SAMPLES
 from tests.unit.test_blocks import DOCUMENTS
 
@@ -175,3 +176,96 @@ def test_long_code_in_a_list_is_lexed_when_the_list_is_complete_and_not_with_eve
     assert blocks is not None
     assert drawn(blocks, 60) == whole(text, 60)
     assert any("syntax" in str(row) for row in drawn(blocks, 60))
+
+
+PIECES = [
+    *LINES.split("|"), "| a | b |\n", "|--|--|\n", "| c | `d` |\n" * 9, "- item *x*\n" * 9, "- a\n  - b\n    - c\n" * 4,
+    "1. a\n2. b\n" * 6, "word *and* `code` " * 9, "[r]: http://x.y\n", "[r] ", "text\n" * 9, "> q\n" * 9, "\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(1500 if LONG else 40))
+def test_what_is_cut_short_is_so_however_it_comes(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"HEAVY": 1200, "HEAVY_OPEN": 500}.items():
+        monkeypatch.setattr(blocks_module, name, value)
+        monkeypatch.setattr(stream_module, name, value, raising=False)
+    monkeypatch.setattr(stream_module, "_AT_ONCE", 300)
+    monkeypatch.setattr(stream_module, "_SLICE", 150)
+    rng = random.Random(seed)
+    text = "".join(rng.choice(PIECES) for _ in range(rng.randrange(60)))
+    cuts = [rng.randrange(len(text) + 1) for _ in range(rng.randrange(30))]
+    assert streamed(text, cuts, 40) == whole(text, 40)
+
+
+HEAVY = {
+    "a dense paragraph": "*a* `b` " * 4000,
+    "lines of a paragraph": "some words\n" * 3000,
+    "an item": "- a\n" + "  - *b*\n" * 2000,
+    "an item among others": "1. one\n2. two\n" + "   - *b*\n" * 2000 + "3. three\n",
+    "lists ever deeper": "\n".join("  " * depth + "- item" for depth in range(400)) + "\n",
+    "definitions": "".join(f"[r{n}]: http://e.example/{n}\n" for n in range(3000)),
+    "a huge line": "- " * 40_000 + "\n",
+    "a huge cell": "| a | b |\n|---|---|\n| c | d |\n| " + "*e* " * 10_000 + "| f |\n",
+    "a quote": "> *some* words\n" * 2000,
+}
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_what_is_too_heavy_is_plain_says_so_and_loses_nothing(name: str) -> None:
+    text = f"**before**\n\n{HEAVY[name]}\n\n**after**\n"
+    blocks = markdown_blocks(MarkdownRenderer(widget=True), sanitize(text))
+    assert "".join(block.source or "" for block in blocks).replace("\n", "") == text.replace("\n", "")
+    rows = [row.text for block in blocks for row in block.lay(80)]
+    assert "shown as plain text" in rows
+    assert (rows[0], rows[-1]) == ("before", "after")
+    assert streamed(text, range(0, len(text), 3000), 80) == drawn(blocks, 80)
+
+
+@pytest.mark.parametrize("name", [*HEAVY, "code", "a list", "a table", "items of code"])
+def test_no_step_parses_or_draws_more_than_a_bounded_piece(name: str) -> None:
+    more = {
+        "code": "```text\n" + "x = 1\n" * 20_000 + "```\n",
+        "a list": "- item *x*\n" * 9000,
+        "a table": "| a | b |\n|---|---|\n" + "| one | two |\n" * 9000,
+        "items of code": "".join(f"{n}. do\n\n   ```py\n" + "   x = 1\n" * 60 + "   ```\n" for n in range(90)),
+    }
+    text = HEAVY.get(name) or more[name]
+    renderer = MarkdownRenderer(widget=True, wait=False)
+    made = Filling(renderer, text)
+    most = 0
+    while True:
+        before = renderer.rendered_chars
+        blocks = made.work(lambda: False)
+        most = max(most, renderer.rendered_chars - before)
+        if blocks is not None:
+            break
+    for block in blocks:
+        before = renderer.rendered_chars
+        block.lay(80)
+        if not is_code(block.source or ""):  # which is not parsed but shown line by line
+            most = max(most, renderer.rendered_chars - before)
+    assert most < 40_000
+
+
+def test_a_definition_at_the_end_of_a_long_text_makes_links_above_it() -> None:
+    text = "".join(f"- see [it] {n}\n" for n in range(2000)) + "\n| [it] |\n|--|\n| [it] |\n\n[it]: http://it.example\n"
+    rows = [row.text for block in markdown_blocks(MarkdownRenderer(widget=True), text) for row in block.lay(60)]
+    assert len(rows) > 2000
+    assert all("(http://it.example)" in row for row in rows if "it" in row)
+
+
+def test_the_end_of_a_huge_line_of_code_is_left_out_with_a_word_and_copied_with_the_rest() -> None:
+    for cuts in ([], range(0, 60_000, 5000)):
+        text = f"```text\nfirst\n{'x' * 50_000}\nlast\n```\n"
+        stream = MarkdownStream(MarkdownRenderer(widget=True), lambda: 80)
+        for start, end in pairwise([0, *(cut for cut in cuts if cut < len(text)), len(text)]):
+            stream.feed(text[start:end])
+            stream.draw()
+        blocks = stream.final(text)
+        assert blocks is not None
+        assert drawn(blocks, 80) == whole(text, 80)
+        rows = [row.text for block in blocks for row in block.lay(80)]
+        assert len(rows) < 250
+        assert "33,616 more characters" in "".join(rows).replace(" ↪ ", "")
+        assert rows[-1].strip() == "last"
+        assert "".join(block.source or "" for block in blocks) == text

@@ -377,3 +377,40 @@ async def test_code_is_shown_at_once_and_gets_its_colours_when_its_lexer_is_ther
         ready.set()
         await pilot.pause(0.5)
         assert "syntax.keyword" in {name for _, key in app.transcript._doc.views[0].lay(1)[-1].runs for name in key}
+
+
+async def test_a_long_stored_answer_is_markdown_soon_and_its_code_gets_its_colours() -> None:
+    code = "x = 'text'  # why\n" * 800
+    text = "".join(f"{n}. item *{n}*\n" for n in range(1500)) + f"\n```python\n{code}```\n\n**done**\n"
+    app = Show([question("What?"), answer(text)])
+    async with app.run_test(size=(80, 24)) as pilot:
+        view = app.transcript
+
+        def settled() -> bool:
+            renderer = view._setting.renderer
+            return not (view._doc.views[1].filling or renderer.missed or renderer.later)
+
+        for _ in range(500):
+            await pilot.pause(0.01)
+            if settled():
+                break
+        await pilot.pause(0.05)
+        assert app.screen_lines()[-1] == "done"
+        keys = {key for _, row in view._doc.rows(view._top, 24) if row is not None for _, key in row.runs}
+        assert ("syntax.comment",) in keys
+        await pilot.press("home")
+        await pilot.pause(0.05)
+        assert any(line.endswith("0. item 0") for line in app.screen_lines())
+        assert view.source_of("a") == text
+
+
+async def test_a_long_stored_answer_that_is_made_in_slices_stays_where_one_reads() -> None:
+    text = "".join(f"Line *{n}* of it.\n\n" for n in range(2000))
+    app = Show([question("What?"), answer(text)], at="a")
+    async with app.run_test(size=(80, 24)) as pilot:
+        for _ in range(500):
+            await pilot.pause(0.01)
+            if not app.transcript._doc.views[1].filling:
+                break
+        await pilot.pause(0.05)
+        assert any("Line 0 of it." in line for line in app.screen_lines())

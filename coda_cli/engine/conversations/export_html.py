@@ -29,7 +29,7 @@ from coda_cli.engine.core.messages import (
     ToolCallPart,
     ToolResultPart,
 )
-from coda_cli.engine.rendering.blocks import MAX_NESTING, parser
+from coda_cli.engine.rendering.parsing import MAX_NESTING, parser
 from coda_cli.engine.rendering.sanitize import sanitize
 
 if TYPE_CHECKING:

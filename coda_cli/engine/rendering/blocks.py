@@ -1,23 +1,20 @@
 """Streamed Markdown, cut into finished blocks and a tail.
 
-A renderer draws every finished block once and only the tail again and again. Needs no user interface toolkit;
-markdown-it is imported with the first line that has to be parsed. Text is expected as `sanitize` leaves it: its
-newlines are `\\n`.
+A renderer draws every finished block once and only the tail again and again. Needs no user interface toolkit. Text is
+expected as `sanitize` leaves it: its newlines are `\\n`.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+
+from coda_cli.engine.rendering.parsing import block_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from markdown_it import MarkdownIt
-    from markdown_it.rules_block import StateBlock
-    from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
 
 # Only a line that may end the open block has the tail parsed. A tail up to SMALL characters is then parsed at once; a
@@ -37,64 +34,9 @@ _REFERENCES: Final = 2000
 # A text longer than this has its code blocks found by their fences alone.
 _SCANNED: Final = 100_000
 
-# markdown-it leaves out what is nested deeper than this; its preset's 20 is ten levels of a list.
-MAX_NESTING: Final = 100
-
 _OPENER: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
 _ITEM: Final = re.compile(r"(?:[-*+]|\d{1,9}[.)]) ")
 _RULE: Final = re.compile(r" {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$")
-_HR: Final = re.compile(r"([-*_])(?:[ \t]*+\1){2,}+[ \t]*+")
-# The lengths are bounded so that a page of openers without an end costs no more than a page.
-_MATH: Final = re.compile(
-    r"\\\(.{1,800}?\\\)|\\\[.{1,800}?\\\]|\$\$.{1,800}?\$\$"
-    r"|\$(?![\s$])(?:[^$\n\\]|\\.){1,400}?(?<![\s$])\$(?!\d)",
-    re.DOTALL,
-)
-
-
-def _math(state: StateInline, silent: bool) -> bool:
-    """Inline rule: TeX between `\\(..\\)`, `\\[..\\]`, `$$..$$` or `$..$` stays as it was written."""
-    if state.src[state.pos] not in "\\$" or (found := _MATH.match(state.src, state.pos, state.posMax)) is None:
-        return False
-    if not silent:
-        state.push("math_inline", "", 0).content = found.group()
-    state.pos = found.end()
-    return True
-
-
-def _hr(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Block rule: a rule. markdown-it's own looks at a line character by character, once for each list it is in."""
-    first, last = state.bMarks[start] + state.tShift[start], state.eMarks[start]
-    if state.is_code_block(start) or (found := _HR.fullmatch(state.src, first, last)) is None:
-        return False
-    if not silent:
-        state.line = start + 1
-        token = state.push("hr", "hr", 0)
-        token.map = [start, state.line]
-        token.markup = found[1] * (found.group().count(found[1]) + 1)  # as markdown-it's
-    return True
-
-
-@lru_cache(maxsize=1)
-def parser() -> MarkdownIt:
-    """The one Markdown parser of this process: CommonMark with tables, strikethrough, footnotes and untouched TeX."""
-    from markdown_it import MarkdownIt
-
-    from coda_cli.engine.rendering import footnotes
-
-    made = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).enable(["table", "strikethrough"])
-    made.inline.ruler.before("escape", "math", _math)
-    made.block.ruler.at("hr", _hr, {"alt": ["paragraph", "reference", "blockquote", "list"]})
-    footnotes.use(made)
-    return made
-
-
-def block_tokens(source: str, references: dict[str, dict[str, object]] | None = None) -> list[Token]:
-    """The block tokens of *source*, their inline content not yet parsed. Link definitions go into *references*."""
-    tokens: list[Token] = []
-    made = parser()
-    made.block.parse(source, made, {"references": {} if references is None else references}, tokens)
-    return tokens
 
 
 @dataclass(frozen=True)
@@ -267,7 +209,7 @@ class BlockSplitter:
                 finished += self._parse(final=False)
             if heavy and self.open_fence is None and self.weight > (self._limit or 0):
                 self.cut_short = True
-                finished.append(self._cut(len(self._lines)))
+                finished += self._close()
         return finished
 
     def _take_code(self, lines: list[str], fence: _Fence, finished: list[str]) -> int:
@@ -359,7 +301,7 @@ class BlockSplitter:
         settled = cuts[-1] if cuts else 0
         if open_token and open_token.map and open_token.type == "fence":
             settled = open_token.map[0]  # no later line changes what stands before a fence, and none parses it again
-        self._collect(found, settled)
+        self._collect(found, len(self._lines) if final else settled)
         self._kind = open_token.type if open_token else ""
         self._markup = open_token.markup if open_token else ""
         if open_token and open_token.map and open_token.type == "fence":

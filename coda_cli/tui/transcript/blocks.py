@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from coda_cli.engine.rendering.blocks import block_tokens
+from coda_cli.engine.rendering.parsing import block_tokens
 from coda_cli.markdown.render import MarkdownRenderer
 from coda_cli.markdown.text import HARD, PANEL, SOFT, Key, Line, clean, fold, marked, plain, wrap
 
@@ -172,8 +172,9 @@ def weight(source: str) -> int:
     return len(source) // _CHARS + _LINE * source.count("\n") + _MARK * sum(map(source.count, _MARKS))
 
 
-def too_heavy(source: str, most: int = HEAVY) -> bool:
-    """Whether *source* is too long or too heavy to be one block of Markdown."""
+def too_heavy(source: str, *, growing: bool = False) -> bool:
+    """Whether *source* is too long or too heavy to be one block of Markdown, or to be drawn in every frame."""
+    most = HEAVY_OPEN if growing else HEAVY
     return len(source) > HUGE or (len(source) * _LINE > most and weight(source) > most)
 
 

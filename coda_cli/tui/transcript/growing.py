@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from coda_cli.engine.rendering.blocks import block_tokens
+from coda_cli.engine.rendering.parsing import block_tokens
 from coda_cli.markdown.render import ListShape, MarkdownRenderer, list_shape
 from coda_cli.markdown.table import Cell, measure, rows_of_table
 from coda_cli.markdown.text import Key, Line, split_lines
 from coda_cli.tui.transcript.blocks import (
-    HEAVY_OPEN,
     Block,
     References,
     drawn_by,
@@ -97,7 +96,7 @@ class GrowingList:
             self._shape.number = shape.number
         self._shape.loose = self._shape.loose or shape.loose
         self._shape.count = self._items + len(starts)
-        heavy = too_heavy(rest, HEAVY_OPEN)
+        heavy = too_heavy(rest, growing=True)
         if final and heavy:
             self._spread()
             return [*self.parts, *self._single(rest, starts, references)]

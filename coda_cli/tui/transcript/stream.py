@@ -109,10 +109,10 @@ class MarkdownStream:
             parts = self._in_parts(tail, references)
             if self._growing is not None and self._growing.release is not None:
                 tail = self._splitter.tail
-            if parts is not None and not too_heavy(tail, HEAVY_OPEN):
+            if parts is not None and not too_heavy(tail, growing=True):
                 self.tail = parts
                 return
-        if too_heavy(tail, HEAVY_OPEN):
+        if too_heavy(tail, growing=True):
             done = self._growing.parts if self._growing is not None else []
             self.tail = [*done, *self._in_pieces(tail)]
             return
