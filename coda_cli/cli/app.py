@@ -32,6 +32,8 @@ _COMMANDS: Final = {
     "tools": _Lazy("coda_cli.cli.tools", "app", "What models may call, and what needs your word."),
     "trust": _Lazy("coda_cli.cli.trust", "app", "Whether this folder's own settings and tools count."),
     "mcp": _Lazy("coda_cli.cli.mcp_serve", "app", "Be an MCP server: your chats for other programs."),
+    "personas": _Lazy("coda_cli.cli.personas", "app", "Who answers: list, show, make your own."),
+    "prompt": _Lazy("coda_cli.cli.prompt", "app", "What a model is told, and making a prompt better."),
     "templates": _Lazy("coda_cli.cli.templates", "app", "Prompts to use again, with variables."),
     "config": _Lazy("coda_cli.cli.config", "app", "Show, check and edit the settings; set keys."),
     "doctor": _Lazy("coda_cli.cli.doctor", "doctor", "What is wrong here, and how to mend it."),

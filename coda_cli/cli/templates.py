@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from coda_cli.chat.editor import run_editor
 from coda_cli.cli.output import fail, put, put_json, say, warn
-from coda_cli.engine.core.errors import CodaError, ConfigError
+from coda_cli.engine.core.errors import CodaError, ConfigError, UsageError
 from coda_cli.settings import templates
 from coda_cli.settings.files import read_text, write_text
 
@@ -19,6 +19,19 @@ app: Final = typer.Typer(
     help="List, show and edit prompt templates: TOML files in the config folder, used with `coda ask -t NAME`.",
     epilog="Example: coda templates edit translate",
 )
+
+
+def complete_template(incomplete: str) -> list[str]:
+    """Names for the shell."""
+    return [name for name in templates.template_names() if name.startswith(incomplete)]
+
+
+TemplateName = Annotated[
+    str, typer.Argument(metavar="NAME", help="The template's name.", autocompletion=complete_template)
+]
+Param = Annotated[
+    list[str] | None, typer.Option("--param", "-p", metavar="KEY=VALUE", help="A variable of the template.")
+]
 
 
 @app.command("list", epilog="Example: coda templates list --json")
@@ -82,7 +95,7 @@ def edit(
         text = read_text(file)
         if text is None:
             raise ConfigError(f"{file} is gone", hint="the editor did not save it", file=str(file))
-        templates.parse_template(text, file)
+        templates.load_template(name)
     except CodaError as error:
         fail(error)
     say(f"{file}: ok")
@@ -95,3 +108,39 @@ def path(name: str = typer.Argument("", metavar="[NAME]", help="One template's f
         put(str(templates.template_file(name) if name else templates.templates_dir()))
     except CodaError as error:
         fail(error)
+
+
+@app.command("test", epilog="Example: coda templates test translate -p language=French 'Guten Tag'")
+def try_out(
+    name: TemplateName,
+    text: Annotated[str, typer.Argument(metavar="[TEXT]", help="What stands for $input.")] = "",
+    param: Param = None,
+    json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+) -> None:
+    """Print what a template sends, with its variables filled in and its includes put together. Nobody is asked."""
+    show_rendered(name, param or [], text, json=json)
+
+
+def show_rendered(name: str, params: list[str], text: str, *, json: bool) -> None:
+    """Render the template *name* with *params* (each NAME=VALUE) and print it. Raises CodaError."""
+    given: dict[str, str] = {}
+    for one in params:
+        key, found, value = one.partition("=")
+        if not found or not key.strip():
+            raise UsageError(f"-p needs KEY=VALUE, not {one!r}", hint="for example -p language=French")
+        given[key.strip()] = value
+    template = templates.load_template(name)
+    rendered = templates.render(template, given, text)
+    if json:
+        shown = {"prompt": rendered.prompt, "system": rendered.system, "model": rendered.model}
+        put_json({"name": name, **shown, "options": dict(rendered.options), "includes": template.include})
+        return
+    if rendered.model:
+        say(f"model: {rendered.model}")
+    for option, value in rendered.options.items():
+        say(f"{option}: {value}")
+    if rendered.system:
+        say("system:")
+        put(f"{rendered.system}\n")
+    say("prompt:")
+    put(rendered.prompt)

@@ -2,13 +2,17 @@
 
 A `$name` in `prompt` or `system` is a variable: it takes its value from `-p NAME=VALUE`, else from the `defaults`
 table. `$input` is what was typed or piped in; a prompt that does not name it has it appended. `$$` is a dollar sign.
+
+`include = ["base"]` puts other templates in front: their system prompts and prompts come before its own, each template
+once, in the order of the list. Defaults, options, model and schema are the template's own, then those of the latest
+include that has them.
 """
 
 from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
@@ -17,12 +21,13 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 from pydantic_core import PydanticCustomError
 
 from coda_cli import paths
-from coda_cli.engine.core.errors import UsageError
+from coda_cli.engine.core.errors import ConfigError, UsageError
 from coda_cli.settings.files import parse_toml, read_text
 from coda_cli.settings.problems import Problem, SettingsError, did_you_mean, dotted, explain_plainly, lines_of
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 INPUT: Final = "input"
+_DEEPEST: Final = 16
 STARTER: Final = '''\
 # A prompt template, used as `coda ask -t {name} -p language=French < letter.txt`
 # `$name` is a variable (-p name=VALUE), `$input` what is typed or piped in, `$$` a dollar sign.
@@ -37,6 +42,7 @@ Translate this into $language:
 $input
 """
 
+# include = ["base"]                          # templates whose texts come before these
 # model = "openai/gpt-6.1-sol"                # a model spec or an alias
 # schema = {{ type = "object" }}                # a JSON Schema for the answer, or the path of its file
 
@@ -54,6 +60,7 @@ class Template(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, frozen=True)
 
     description: str = ""
+    include: list[str] = Field(default_factory=list)
     prompt: str | None = None
     system: str | None = None
     model: str | None = Field(default=None, min_length=1)
@@ -63,7 +70,7 @@ class Template(BaseModel):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not (self.prompt or self.system):
+        if not (self.prompt or self.system or self.include):
             raise PydanticCustomError("empty_template", "a template needs a prompt, a system prompt or both")
         for name in ("prompt", "system"):
             if not string.Template(getattr(self, name) or "").is_valid():
@@ -112,13 +119,73 @@ def template_names() -> list[str]:
 
 
 def load_template(name: str) -> Template:
-    """Read one template. Raises UsageError if there is none of this name, ConfigError if its file is wrong."""
-    path = template_file(name)
-    text = read_text(path)
+    """Read one template with all that it includes.
+
+    Raises UsageError if there is none of this name, ConfigError if its file or one of its includes is wrong.
+    """
+    text = read_text(template_file(name))
     if text is None:
         hint = did_you_mean(name, template_names()) or f"create it with `coda templates edit {name}`"
         raise UsageError(f'there is no template "{name}"', hint=hint)
-    return parse_template(text, path)
+    parts = _parts(name, text, (), {})
+    return _composed(parts[name], list(parts.values()))
+
+
+def _parts(name: str, text: str, above: tuple[str, ...], found: dict[str, Template]) -> dict[str, Template]:
+    """The template *name* in *text* and those that it includes, in the order in which their texts stand.
+
+    *above* are those that include it, *found* what is there already: a template that several include stands once.
+    """
+    path = template_file(name)
+    template = parse_template(text, path)
+    for other in template.include:
+        line = [*above, name, other]
+        if other in line[:-1]:
+            round_ = " includes ".join(line[line.index(other) :])
+            raise _bad_include(path, f"{round_}: this has no end", "take one of them out")
+        if len(line) > _DEEPEST:
+            raise _bad_include(path, f"includes go deeper than {_DEEPEST} templates", "put some of them together")
+        if other not in found:
+            _parts(other, _included(other, path), (*above, name), found)
+    found[name] = template
+    return found
+
+
+def _included(name: str, path: Path) -> str:
+    """The text of a template that the one at *path* includes."""
+    try:
+        text = read_text(template_file(name))
+    except UsageError as error:
+        raise _bad_include(path, error.message, error.hint) from None
+    if text is None:
+        hint = did_you_mean(name, template_names()) or f"create it with `coda templates edit {name}`"
+        raise _bad_include(path, f'there is no template "{name}"', hint)
+    return text
+
+
+def _bad_include(path: Path, message: str, hint: str | None) -> ConfigError:
+    return ConfigError(f"{path}: include: {message}", hint=hint, file=str(path), key="include")
+
+
+def _composed(own: Template, parts: list[Template]) -> Template:
+    """*own*, the last of *parts*, with the texts of all and the values of the latest."""
+    latest: dict[str, Any] = {}
+    for part in parts:
+        latest |= {name: value for name in ("model", "schema_") if (value := getattr(part, name)) is not None}
+    return own.model_copy(
+        update={
+            **latest,
+            "prompt": _joined(part.prompt for part in parts),
+            "system": _joined(part.system for part in parts),
+            "options": {name: value for part in parts for name, value in part.options.items()},
+            "defaults": {name: value for part in parts for name, value in part.defaults.items()},
+        }
+    )
+
+
+def _joined(texts: Iterable[str | None]) -> str | None:
+    some = [text for text in texts if text is not None]
+    return some[0] if len(some) == 1 else "\n\n".join(text.strip("\n") for text in some) or None
 
 
 def parse_template(text: str, path: Path) -> Template:

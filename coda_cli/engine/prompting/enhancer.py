@@ -14,7 +14,7 @@ from typing import Any, Final
 from coda_cli.engine.clock import SystemClock
 from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.core.ports import Clock, MemoryPort, PersonaPort
-from coda_cli.engine.core.prompts import Assembled, MemoryNote, Noticed, Section, SectionName, Situation
+from coda_cli.engine.core.prompts import Assembled, Section, SectionName, Situation
 from coda_cli.engine.prompting import sections as parts
 from coda_cli.engine.prompting.sections import BUDGETS, SECTIONS
 
@@ -56,7 +56,7 @@ class PromptEnhancer:
         """*given*, the caller's own prompt, with all sections that have something to say. Raises nothing.
 
         A small model gets the persona's one sentence and no other section. An incognito chat has no memory.
-        `situation.context` may hold `user_preferences` and `memories` (texts) and `noticed` (what was just kept).
+        `situation.context` may hold `user_preferences` and `memories` (texts).
         """
         made = [await self._made(name, situation) for name in SECTIONS if self._wanted(name, situation)]
         told = tuple(section for section in made if section.text or section.cut)
@@ -83,8 +83,7 @@ class PromptEnhancer:
                 return parts.preferences(notes, _texts(context.get("user_preferences")), budget)
             case "memories":
                 notes = await memory.recall(situation, budget) if memory is not None else ()
-                own = [MemoryNote("", "fact", text) for text in _texts(context.get("memories"))]
-                return parts.memories([*own, *notes], _noticed(context.get("noticed")), budget)
+                return parts.memories(notes, _texts(context.get("memories")), budget)
             case "folder":
                 return self._folder(situation, budget)
             case "system":
@@ -157,7 +156,3 @@ def _texts(value: Any) -> list[str]:
         found = sorted(value, key=str) if isinstance(value, set | frozenset) else value
         return [str(item) for item in found if str(item).strip()]
     return []
-
-
-def _noticed(value: Any) -> list[Noticed]:
-    return [item for item in _items(value) if isinstance(item, Noticed)]
