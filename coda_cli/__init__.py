@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from coda_cli.engine.core.usage import FinishReason, Status, TokenUsage
     from coda_cli.engine.generation import Generation
     from coda_cli.engine.manager import LLMManager
+    from coda_cli.engine.memory.manager import MemoryManager
     from coda_cli.engine.personality.manager import PersonalityManager
     from coda_cli.engine.prompting.enhancer import PromptEnhancer
     from coda_cli.engine.providers.base import BaseLLMProvider
@@ -113,6 +114,7 @@ _HOMES: Final[dict[str, str]] = {
     "LLMStreamChunk": f"{_CORE}.responses",
     "LLMTimeoutError": f"{_CORE}.errors",
     "LLMUnsupportedError": f"{_CORE}.errors",
+    "MemoryManager": "coda_cli.engine.memory.manager",
     "MessageRole": f"{_CORE}.messages",
     "ModelInfo": f"{_CORE}.ports",
     "ModelProfile": f"{_CORE}.profiles",
@@ -187,6 +189,7 @@ __all__ = [
     "LLMStreamChunk",
     "LLMTimeoutError",
     "LLMUnsupportedError",
+    "MemoryManager",
     "MessageRole",
     "ModelInfo",
     "ModelProfile",

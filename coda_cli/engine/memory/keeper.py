@@ -1,0 +1,281 @@
+"""What a MemoryManager does with its file, index and log: for one thread at a time, and no word of asyncio."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from coda_cli.engine.core.errors import UsageError
+from coda_cli.engine.core.prompts import MemoryNote, Noticed, Situation
+from coda_cli.engine.memory.file import MemoryFile
+from coda_cli.engine.memory.gist import Gist
+from coda_cli.engine.memory.index import MemoryIndex
+from coda_cli.engine.memory.recall import MOST, recalled
+from coda_cli.engine.memory.record import LONGEST, PERSON, Kind, Memory, one_line
+from coda_cli.engine.memory.secrets import secret_in
+from coda_cli.engine.memory.subjects import subject_of
+from coda_cli.engine.memory.used import Given, GivenLog, counts
+from coda_cli.engine.memory.vectors import Vectors, installed
+from coda_cli.engine.memory.wishes import Wish
+from coda_cli.engine.memory.words import same, stem, terms
+
+_OVERHEAD: Final = 24
+"""Characters that a note costs beside its text: its mark, its day, a line break."""
+_WEIGHTS: Final[dict[Kind, float]] = {"preference": 0.8, "fact": 0.7, "note": 0.7, "gist": 0.4}
+_MOST_FORGOTTEN: Final = 20
+_MOST_PREFERENCES: Final = 10
+_UNDECIDED: Final = "fact"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What somebody wants kept, and where it was said."""
+
+    text: str
+    kind: Kind = "fact"
+    folder: str = ""
+    importance: float = 0.7
+    conversation: str = ""
+    message: str = ""
+
+
+class Keeper:
+    """The memories in *path*."""
+
+    def __init__(self, path: Path, index: Path, semantic: bool | None, clock: Callable[[], datetime]) -> None:
+        self.path = path
+        self._file = MemoryFile(path)
+        self.index = MemoryIndex(self._file, index)
+        self._given = GivenLog(path.with_name(path.name.removesuffix(".jsonl") + ".given.jsonl"))
+        wanted = installed() if semantic is None else semantic
+        self._vectors = Vectors(self.index) if wanted else None
+        self._clock = clock
+
+    @property
+    def problems(self) -> list[str]:
+        """What could not be read."""
+        return self._file.problems
+
+    def close(self) -> None:
+        """Close the index."""
+        self.index.close()
+
+    # ---- keeping ----------------------------------------------------------------------------------------------
+
+    def follow(self, wanted: Sequence[Wish], situation: Situation) -> list[Noticed]:
+        """Do what a person has asked for."""
+        out: list[Noticed] = []
+        for wish in wanted:
+            if wish.action == "forget":
+                out += self._forget_what(wish, situation)
+                continue
+            folder = str(situation.folder) if wish.here and situation.folder is not None else ""
+            kind: Kind = "fact" if wish.kind == "note" and not folder else wish.kind
+            told = Told(wish.text, kind, folder, _WEIGHTS[kind], situation.conversation_id, situation.message_id)
+            out += self._store(told, only_news=wish.action == "news")
+        return out
+
+    def keep(self, told: Told) -> Noticed:
+        """Keep *told*: merged with what says the same, in place of what it contradicts."""
+        return self._store(told)[0]
+
+    def _store(self, told: Told, *, only_news: bool = False) -> list[Noticed]:
+        """What was done; nothing with *only_news* where nothing older is known of the subject."""
+        text = one_line(told.text)
+        if refusal := refused(told.text):
+            return [] if only_news else [Noticed("refused", "", refusal, told.kind)]
+        now = self._now()
+        made = Memory(
+            _new_id(), told.kind, text, told.conversation, told.message, now, told.importance, folder=told.folder
+        )
+        done: list[Noticed] = []
+
+        def change(memories: tuple[Memory, ...]) -> Sequence[Memory]:
+            done.clear()
+            there = [one for one in memories if one.holds and one.kind != "gist" and one.folder == made.folder]
+            twin = next((one for one in there if same(one.text, text)), None)
+            if twin is not None:
+                merged = _merged(twin, made)
+                done.append(Noticed("merged", twin.id, merged.text, merged.kind))
+                return [merged if one is twin else one for one in memories]
+            subject = subject_of(text)
+            older = [one for one in there if subject is not None and subject_of(one.text) == subject]
+            if only_news and not older:
+                return memories
+            done.append(Noticed("replaced" if older else "stored", made.id, text, made.kind))
+            return [*(one.ended(now, made.id) if one in older else one for one in memories), made]
+
+        self._file.change(change)
+        return done
+
+    def edit(self, memory_id: str, text: str) -> Noticed:
+        """Another text for a memory."""
+        old = self.found(memory_id)
+        if refusal := refused(text):
+            return Noticed("refused", old.id, refusal, old.kind)
+        new = one_line(text)
+        self._file.change(lambda all_of: [replace(one, text=new) if one.id == old.id else one for one in all_of])
+        return Noticed("replaced", old.id, new, old.kind)
+
+    def forget(self, memory_id: str) -> Noticed:
+        """Out of the file for good."""
+        gone = self.found(memory_id)
+        self._erase({gone.id})
+        return Noticed("forgotten", gone.id, gone.text, gone.kind)
+
+    def _erase(self, ids: set[str]) -> None:
+        """Take them out, and what they had ended stays ended by the person."""
+
+        def change(memories: tuple[Memory, ...]) -> Sequence[Memory]:
+            left = [one for one in memories if one.id not in ids]
+            return [replace(one, ended_by=PERSON) if one.ended_by in ids else one for one in left]
+
+        self._file.change(change)
+
+    def _forget_what(self, wish: Wish, situation: Situation) -> list[Noticed]:
+        """Forget the memory that says what *wish* names, or all of them; nothing where none clearly does."""
+        named = {stem(one) for one in terms(wish.text)}
+        if not named:
+            return []
+        fitting = [
+            (len(named) / max(1, len(said)), one)
+            for one in self._file.memories()
+            if named <= (said := {stem(word) for word in terms(one.text)})
+            and (not one.folder or (situation.folder is not None and situation.folder.is_relative_to(one.folder)))
+        ]
+        fitting.sort(key=lambda pair: (-pair[1].holds, -pair[0], pair[1].id))
+        chosen = [one for _, one in fitting[: _MOST_FORGOTTEN if wish.wide else 1]]
+        if chosen and not wish.wide:  # what says the same, or held before, must not come back
+            chosen += [one for _, one in fitting[1:] if same(one.text, chosen[0].text)]
+        if chosen:
+            self._erase({one.id for one in chosen})
+        return [Noticed("forgotten", one.id, one.text, one.kind) for one in chosen]
+
+    def keep_gist(self, conversation: str, made: Gist) -> None:
+        """One gist a conversation: in place of its earlier one, with what was used of that."""
+        now = self._now()
+        new = Memory(_new_id(), "gist", made.text, conversation, made.message, now, _WEIGHTS["gist"])
+
+        def change(memories: tuple[Memory, ...]) -> Sequence[Memory]:
+            old = next((one for one in memories if one.kind == "gist" and one.conversation == conversation), None)
+            if old is None:
+                return [*memories, new]
+            kept = replace(old, text=new.text, message=new.message, created=now)
+            return [kept if one is old else one for one in memories] if old.text != new.text else memories
+
+        if refused(made.text) is None:
+            self._file.change(change)
+
+    def take_in(self, memories: Sequence[Memory]) -> int:
+        """Those of *memories* that are new."""
+        taken: list[Memory] = []
+
+        def change(there: tuple[Memory, ...]) -> Sequence[Memory]:
+            taken.clear()
+            ids, texts = {one.id for one in there}, {(one.text, one.folder, one.holds) for one in there}
+            for one in memories:
+                key = (one.text, one.folder, one.holds)
+                if one.id not in ids and key not in texts and refused(one.text) is None:
+                    taken.append(one)
+                    ids.add(one.id)
+                    texts.add(key)
+            return [*there, *taken]
+
+        self._file.change(change)
+        return len(taken)
+
+    # ---- looking ----------------------------------------------------------------------------------------------
+
+    def recall(self, situation: Situation, max_tokens: int) -> list[MemoryNote]:
+        """Those given before, in order, then new ones, as many as fit; noted in the log."""
+        before = dict.fromkeys(situation.given)
+        given = [one for one in self.index.get(before) if one.kind != "preference"]
+        found = recalled(self.index, self._vectors, situation, MOST + len(before) + _MOST_PREFERENCES)
+        new = [f.memory for f in found if f.memory.kind != "preference" and f.memory.id not in before][:MOST]
+        notes, left = list[MemoryNote](), 4 * max_tokens
+        said: list[str] = []
+        for memory in (*given, *new):
+            note = memory.note()
+            cost = len(note.text) + _OVERHEAD
+            if note.text and cost <= left and not any(same(note.text, one) for one in said):
+                notes.append(note)
+                said.append(note.text)
+                left -= cost
+        if notes:
+            ids = tuple(note.id for note in notes)
+            fresh = tuple(one for one in ids if one not in before)
+            line = Given(self._now(), situation.conversation_id, situation.message_id, ids, fresh)
+            if self._given.note(line):
+                self._fold()
+        return notes
+
+    def search(self, query: str, limit: int, folder: Path | None) -> list[MemoryNote]:
+        """What speaks of *query*."""
+        today = self._now()[:10]
+        found = recalled(self.index, self._vectors, Situation(query, day=today, folder=folder), limit)
+        return [one.memory.note() for one in found]
+
+    def listed(self, kind: Kind | None, *, ended: bool) -> list[Memory]:
+        """The newest first, with what the log knows of their use."""
+        all_of = [one for one in self._file.memories() if (kind is None or one.kind == kind) and (ended or one.holds)]
+        return sorted(self._with_uses(all_of), key=lambda one: one.created, reverse=True)
+
+    def found(self, memory_id: str) -> Memory:
+        """By its id, or the beginning of it."""
+        fitting = [one for one in self._file.memories() if memory_id and one.id.startswith(memory_id)]
+        exact = [one for one in fitting if one.id == memory_id] or fitting
+        if len(exact) == 1:
+            return next(iter(self._with_uses(exact)))
+        why = f"{len(exact)} memories have an id that begins with" if exact else "there is no memory"
+        raise UsageError(f"{why} {one_line(memory_id)[:80]!r}", hint="`coda memory list` shows their ids")
+
+    def why(self, memory_id: str) -> tuple[Memory, list[Given]]:
+        """The memory and the answers it was given to."""
+        memory = self.found(memory_id)
+        return memory, [one for one in self._given.all() if memory.id in one.memories][::-1]
+
+    def _with_uses(self, memories: Iterable[Memory]) -> list[Memory]:
+        return _counted(memories, counts(self._given.current()))
+
+    def _fold(self) -> None:
+        """Bring the counts of the log into the memories, and begin a new one."""
+        known = counts(self._given.current())
+        self._file.change(lambda memories: _counted(memories, known))
+        with suppress(OSError):
+            self._given.fold()
+
+    def _now(self) -> str:
+        return self._clock().replace(microsecond=0).isoformat()
+
+
+def refused(text: str) -> str | None:
+    """Why *text* is not kept, None if it may be."""
+    if what := secret_in(text):
+        return f"{what} is never remembered: keep it in a keyring"
+    if len(text) > 2 * LONGEST:
+        return f"it is longer than {2 * LONGEST} characters: keep it in a file"
+    return None if one_line(text) else "there is nothing in it"
+
+
+def _merged(old: Memory, new: Memory) -> Memory:
+    kind = new.kind if old.kind == _UNDECIDED else old.kind
+    text = new.text if len(new.text) > len(old.text) else old.text
+    return replace(old, kind=kind, text=text, importance=max(old.importance, new.importance))
+
+
+def _counted(memories: Iterable[Memory], known: dict[str, tuple[int, str]]) -> list[Memory]:
+    return [
+        replace(one, uses=one.uses + known[one.id][0], last_used=max(one.last_used, known[one.id][1]))
+        if one.id in known
+        else one
+        for one in memories
+    ]
+
+
+def _new_id() -> str:
+    return f"m{secrets.token_hex(5)}"

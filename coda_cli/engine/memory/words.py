@@ -1,0 +1,117 @@
+"""Words as memories are compared and looked for: what carries meaning, without regard to case and accents."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+_WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)?|[^\W_]+")
+_ALONE: Final = re.compile("([\u0e00-\u0fff\u1000-\u109f\u3040-\u31ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff])")
+"""Letters of scripts that write no spaces: each is a word."""
+
+_STOP: Final = (
+    # English
+    "a about actually again all also am an and any anything are as at be because been before being but by can could "
+    "did do does doing don for from get give got had has have having he her here him his how i if in into is it its "
+    "just know let like ll m many may me might more most much must my myself no not now of off on one or our out "
+    "over please re really s same she should so some something such t tell than that the their them then there these "
+    "they thing things this those to too up us use used using ve very want was we were what when where which while "
+    "who whom whose why will with would yes you your yours remember remind recall "
+    # German
+    "aber als am auch auf aus bei bin bist da das dass dein deine dem den der des die dir du ein eine einem einen "
+    "einer er es fur hab habe haben hast hat ich ihr im in ist ja kann kannst mein meine meinen meiner mich mir mit "
+    "nach nicht noch nun oder sein sich sie sind so uber um und uns unser von vor war was wann warum welche welcher "
+    "welches wenn wer wie wir wird wo zu zum zur "
+    # French
+    "ai au aux avec c ce ces cette d dans de des du elle en est et eu il ils j je l la le les leur lui ma mais me mes "
+    "moi mon n ne nos notre nous on ou par pas pour qu que quel quelle quelles quels qui sa se ses son suis sur ta te "
+    "tes toi ton tu un une vos votre vous y "
+    # Spanish
+    "al como con cual cuando de del donde el ella en era es esta este esto estoy ha han he la las le lo los me mi mis "
+    "muy no nos o para pero por que quien se si sin sobre soy su sus te tu tus un una y yo"
+)
+STOP: Final = frozenset(_STOP.split())
+"""Words that say nothing about what is meant."""
+_NEGATIONS: Final = frozenset(
+    [
+        "no",
+        "not",
+        "never",
+        "nicht",
+        "kein",
+        "keine",
+        "nie",
+        "pas",
+        "jamais",
+        "nunca",
+        "don't",
+        "doesn't",
+        "isn't",
+        "can't",
+        "won't",
+    ]
+)
+
+
+@lru_cache(maxsize=4096)
+def folded(text: str) -> str:
+    """*text* without case and accents."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+def spaced(text: str) -> str:
+    """*text* with blanks between the letters of scripts that write none."""
+    return text if text.isascii() else _ALONE.sub(r" \1 ", text)
+
+
+def words(text: str) -> list[str]:
+    """All words of *text*, folded, in order."""
+    return [word.replace("’", "'") for word in _WORD.findall(folded(spaced(text)))]
+
+
+def terms(text: str) -> list[str]:
+    """The words of *text* that carry meaning, each once, in order."""
+    parts = (part for word in words(text) for part in word.split("'"))
+    return list(dict.fromkeys(part for part in parts if part and part not in STOP))
+
+
+def stem(word: str) -> str:
+    """A plural or a participle as its plain form, roughly: for telling whether two texts say the same."""
+    for ending in ("ings", "ing", "edly", "ed", "ies", "es", "s", "ly"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)] + ("y" if ending == "ies" else "")
+    return word
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two texts say the same in almost the same words, in the same order."""
+    first, second = _essence(one), _essence(other)
+    if first == second:
+        return True
+    if not first or not second or _exact(one) != _exact(other):
+        return False
+    common = set(first) & set(second)
+    if len(common) < 3 or len(common) / len(set(first) | set(second)) < 0.8:
+        return False
+    return [word for word in first if word in common] == [word for word in second if word in common]
+
+
+def _essence(text: str) -> Sequence[str]:
+    return tuple(stem(part) for word in words(text) for part in word.split("'") if part not in _FILLERS)
+
+
+def _exact(text: str) -> tuple[frozenset[str], int]:
+    """What must be equal: the numbers, and how often it says no."""
+    all_of_them = words(text)
+    numbers = frozenset(word for word in all_of_them if any(char.isdigit() for char in word))
+    return numbers, sum(word in _NEGATIONS for word in all_of_them)
+
+
+_FILLER: Final = "a an the that please really very always just also i my me am is are to of m ve re s ll d"
+_FILLERS: Final = frozenset(_FILLER.split())
