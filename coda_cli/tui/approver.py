@@ -37,20 +37,15 @@ class ScreenApprover:
 
     async def ask(self, question: str, choices: Sequence[str]) -> str | None:
         """Their answer to a question of the model."""
-        from coda_cli.chat.front import Option
-        from coda_cli.tui.screens.ask_text import AskText
-        from coda_cli.tui.screens.picker import Picker
+        from coda_cli.tui.screens.question import Choice, Question
 
         if choices:
-            other = "something else"
-            place = await self._ask(
-                Picker(f"The model asks: {question}", [Option(choice) for choice in (*choices, other)])
-            )
+            place = await self._ask(Choice(question, (*choices, "something else")))
             if place is None:
                 return None
             if place < len(choices):
                 return choices[place]
-        return await self._ask(AskText("The model asks", note=question)) or None
+        return await self._ask(Question(question)) or None
 
     async def _ask(self, screen: Screen[R]) -> R | None:
         """What *screen* gives back."""

@@ -17,6 +17,7 @@ from coda_cli.engine.tools.builtin.read_output import ReadOutput
 from coda_cli.engine.tools.builtin.run_command import RunCommand, seconds_for
 from coda_cli.engine.tools.builtin.run_python import RunPython
 from coda_cli.engine.tools.output import Spools, kept_text, new_spool, readable
+from coda_cli.engine.tools.permissions import Permissions
 from tests.unit.held import KINDS, hold, living
 
 
@@ -237,3 +238,9 @@ def test_a_gap_is_counted() -> None:
     assert kept_text(b"a", b"b", 2) == ("ab", 0)
     assert kept_text("é".encode()[:1], b"b", 1002)[1] == 1000
     assert "1,000 bytes left out" in kept_text(b"a", b"b", 1002)[0]
+
+
+async def test_a_command_that_asks_for_the_network_says_so_first(tmp_path: Path) -> None:
+    planned = await RunCommand().plan({"command": "true", "network": True}, ToolContext(folder=tmp_path))
+    verdict = Permissions(tmp_path).judge(RunCommand(), planned.effect, "ask", "chat")
+    assert (verdict.action, verdict.why) == ("ask", "it runs a program, with the network open to it")

@@ -254,3 +254,20 @@ async def test_a_yes_says_what_it_is_remembered_for(tmp_path: Path) -> None:
         await it.until("always here: every call of send")
         await it.press("n")
         await it.idle()
+
+
+@pytest.mark.parametrize("choices", [[], ["left", "right"]])
+async def test_a_long_question_of_the_model_can_be_read_and_answered(tmp_path: Path, choices: list[str]) -> None:
+    question = "Coda: your session\u202e has expired. " + "Please read on. " * 200 + "The end."
+    async with chatting(tmp_path, call("ask_user", question=question, choices=choices), "Good.") as it:
+        await it.say("ask me")
+        await it.until("The model asks")
+        await it.until("\\u{202E} has expired")
+        assert it.app.screen.query_one(TextView).text.endswith("The end.")
+        if choices:
+            await it.until("right")
+            await it.press("down", "enter")
+        else:
+            await it.press(*"right", "enter")
+        await it.idle()
+        assert "right" in str(provider_of(it.session).requests[-1].messages[-1])

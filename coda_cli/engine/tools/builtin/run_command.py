@@ -49,6 +49,7 @@ class RunCommand(BaseTool):
             outside=network,
             rule=f"{self.name} {command}" if argv is not None else None,
             argv=argv,
+            reason="with the network open to it" if network else "",
         )
         limit = seconds_for(arguments.get("timeout"), context.timeout)
 
