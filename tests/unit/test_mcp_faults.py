@@ -130,6 +130,8 @@ async def test_a_slow_start_does_not_hold_up_a_chat(monkeypatch: pytest.MonkeyPa
         await tools.ready()
         (problem,) = tools.problems
         assert "still starting" in problem
+        monkeypatch.setattr("coda_cli.engine.tools.mcp.servers._PATIENCE", 600.0)
+        await tools.ready()  # it has been waited for
 
 
 async def test_a_server_ends_with_coda_however_that_ends(tmp_path: Path) -> None:

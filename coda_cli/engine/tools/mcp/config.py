@@ -12,7 +12,7 @@ from typing import Final
 
 from coda_cli.engine.tools.base import ToolError
 
-_FORMAT: Final = "1"
+_FORMAT: Final = "2"
 """Changes with what is kept of a server: an older listing in the cache is not read."""
 
 

@@ -28,17 +28,26 @@ _NOT_AT_THE_TOP: Final = ("anyOf", "oneOf", "allOf", "not", "if", "then", "else"
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A tool of a server. `name` is what the model calls, `tool` what the server does, `sha256` the hash of all."""
+    """A tool of a server. `name` is what the model calls, `tool` what the server calls it.
+
+    `told` is all that the server said of it, `sha256` the hash of that.
+    """
 
     name: str
     tool: str
     description: str
     parameters: Mapping[str, Any]
+    told: Mapping[str, Any]
     sha256: str
 
 
-def definitions(server: str, listed: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Definition], list[str]]:
-    """The tools of *server* by the names that the model calls them by, and what is wrong with those left out."""
+def definitions(
+    server: str, listed: Sequence[Mapping[str, Any]], *, checked: bool = False
+) -> tuple[dict[str, Definition], list[str]]:
+    """The tools of *server* by the names that the model calls them by, and what is wrong with those left out.
+
+    *checked*: they were taken before, so that the library for schemas (0.1 s to load) need not look at them again.
+    """
     found: dict[str, Definition] = {}
     problems: list[str] = []
     for one in listed[:MOST_TOOLS]:
@@ -48,13 +57,13 @@ def definitions(server: str, listed: Sequence[Mapping[str, Any]]) -> tuple[dict[
         parameters: Mapping[str, Any] = {}
         if not why:
             try:
-                parameters = _screened(one.get("inputSchema"))
+                parameters = _screened(one.get("inputSchema"), checked)
             except ValueError as error:
                 why = str(error)
         if why:
             problems.append(sanitize(f"the tool {tool[:_LONGEST_NAME]} is left out: {why}").replace("\n", " "))
             continue
-        found[name] = Definition(name, tool, _described(server, one), parameters, _sha256(one))
+        found[name] = Definition(name, tool, _described(server, one), parameters, one, _sha256(one))
     if len(listed) > MOST_TOOLS:
         problems.append(f"only the first {MOST_TOOLS} of its {len(listed)} tools are taken")
     return found, problems
@@ -83,7 +92,7 @@ def _sha256(one: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _screened(schema: object) -> dict[str, Any]:
+def _screened(schema: object, checked: bool) -> dict[str, Any]:
     """*schema* as it can be sent to any vendor. Raises ValueError, whose text says what is wrong with it."""
     if not isinstance(schema, dict) or schema.get("type") != "object":
         raise ValueError("its schema is not that of an object")
@@ -95,7 +104,8 @@ def _screened(schema: object) -> dict[str, Any]:
         raise ValueError(f"its schema has {size:,} characters and may have {_LARGEST_SCHEMA:,}")
     if _depth(schema) > _DEEPEST:
         raise ValueError(f"its schema is nested more than {_DEEPEST} levels deep")
-    _check(schema)
+    if not checked:
+        _check(schema)
     _follow(schema, schema, ())
     plain = {key: value for key, value in schema.items() if key not in _NOT_AT_THE_TOP}
     plain["properties"] = _without_booleans(plain.get("properties", {}))

@@ -18,9 +18,13 @@ _OLDEST: Final = 7 * 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The tools of a server as it told them, whether it has resources and prompts, what it calls itself."""
+    """The tools of a server that can be used, as it told them, and what is wrong with the others.
+
+    Whether it has resources and prompts, and what it calls itself.
+    """
 
     tools: Sequence[Mapping[str, Any]]
+    problems: Sequence[str] = ()
     resources: bool = False
     prompts: bool = False
     title: str = ""
@@ -34,7 +38,8 @@ def known(config: ServerConfig) -> Listing | None:
             return None
         told = json.loads(path.read_bytes())
         tools = [dict(one) for one in told["tools"]]
-        return Listing(tools, bool(told["resources"]), bool(told["prompts"]), str(told["title"]))
+        problems = [str(one) for one in told["problems"]]
+        return Listing(tools, problems, bool(told["resources"]), bool(told["prompts"]), str(told["title"]))
     except (OSError, ValueError, KeyError, TypeError):  # missing or damaged: it is asked again
         return None
 

@@ -170,15 +170,18 @@ class Server:
         tools = await connection.tools() if offers.tools is not None else []
         # Many servers say that they offer resources and have none.
         resources = offers.resources is not None and await _any(connection.resources)
-        listing = Listing(tools, resources, offers.prompts is not None, connection.title)
+        found, problems = await asyncio.to_thread(definitions, self.config.name, tools)
+        taken = [one.told for one in found.values()]
+        listing = Listing(taken, problems, resources, offers.prompts is not None, connection.title)
         await self._take(listing)
         await asyncio.to_thread(listings.keep, self.config, listing)
 
     async def _take(self, listing: Listing) -> None:
         if self.listing is not None and listing == self.listing:
             return
-        found, problems = await asyncio.to_thread(definitions, self.config.name, listing.tools)
-        self.listing, self.definitions, self.problems, self.changed = listing, found, problems, True
+        found, _ = definitions(self.config.name, listing.tools, checked=True)
+        self.listing, self.definitions, self.changed = listing, found, True
+        self.problems = list(listing.problems)
 
     async def _end(self) -> None:
         connection, self._connection = self._connection, None

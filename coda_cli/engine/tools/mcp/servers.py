@@ -35,13 +35,13 @@ class McpServers:
     async def listed(self, only: Collection[str] | None = None) -> list[str]:
         """See that their tools are known; returns what is wrong that was not told before, one line each.
 
-        Where they are not wanted by name (*only*), a server that nobody knows the tools of yet is not waited for long:
-        what comes later is there the next time.
+        Where they are not wanted by name (*only*), a server that nobody knows the tools of yet is not waited for long,
+        and once: what comes later is there the next time.
         """
-        for name, server in self.all.items():
-            if name not in self._listing:
-                self._listing[name] = asyncio.create_task(_list(server), name=f"list {name}")
-        waiting = [task for task in self._listing.values() if not task.done()]
+        new = [name for name in self.all if name not in self._listing]
+        for name in new:
+            self._listing[name] = asyncio.create_task(_list(self.all[name]), name=f"list {name}")
+        waiting = [self._listing[name] for name in (new if only is None else self.all)]
         if waiting:
             await asyncio.wait(waiting, timeout=_PATIENCE if only is None else None)
         return list(self._problems())
