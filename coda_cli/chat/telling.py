@@ -1,4 +1,4 @@
-"""What tools and the shrinking of a conversation are told as, in the same words by every front end."""
+"""What tools, memory, persona and a full window are told as, in the same words by every front end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Final
 from coda_cli.chat.words import counted
 
 if TYPE_CHECKING:
-    from coda_cli.engine.core.events import ContextCompacted, ContextCompacting, ContextTrimmed, FunctionResult
+    from coda_cli.engine.core.events import (
+        ContextCompacted,
+        ContextCompacting,
+        ContextTrimmed,
+        FunctionResult,
+        MemoryUpdate,
+        PersonaUpdate,
+    )
 
 
 _MOST: Final = 100  # characters of a call or a result in one line
@@ -37,6 +44,31 @@ def short(text: str) -> str:
     """*text* on one line, cut where it is long."""
     text = " ".join(text.split())
     return text if len(text) <= _MOST else text[: _MOST - 1] + "…"
+
+
+_DONE: Final = {
+    "stored": "remembered",
+    "merged": "known already, and remembered",
+    "replaced": "remembered in place of what was known",
+    "forgotten": "forgotten",
+    "refused": "not remembered",
+}
+
+
+def memory(event: MemoryUpdate) -> list[str]:
+    """What was kept or forgotten, a line each."""
+    lines = [f"{_DONE.get(str(one['action']), one['action'])}: {short(str(one['text']))}" for one in event.changes]
+    return [*lines, *([f"nothing could be remembered: {event.failure}"] if event.failure else ())]
+
+
+def persona(event: PersonaUpdate) -> list[str]:
+    """How the persona has changed, a line each, and how that is undone."""
+    lines = [
+        f"{one['trait']} {'up' if one['after'] > one['before'] else 'down'} to {one['after']:.1f}, because of "
+        f"{short(str(one['cause']))} (/persona undo {one['id']})"
+        for one in event.changes
+    ]
+    return [*lines, *([f"the persona could not be kept: {event.failure}"] if event.failure else ())]
 
 
 def compacting(event: ContextCompacting) -> str:

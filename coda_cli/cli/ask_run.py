@@ -29,6 +29,8 @@ from coda_cli.engine.core.events import (
     ContextTrimmed,
     ConversationUnsaved,
     Event,
+    MemoryUpdate,
+    PersonaUpdate,
     ReasoningChunk,
     ResponseChunk,
     ResponseStart,
@@ -268,6 +270,12 @@ class _Asking:
                 case ContextTrimmed():
                     self._status.clear()
                     warn(telling.trimmed(event))
+                case MemoryUpdate():
+                    for line in telling.memory(event):
+                        say(line)
+                case PersonaUpdate():
+                    for line in telling.persona(event):
+                        say(line)
                 case ConversationUnsaved():
                     self._status.clear()
                     warn(f"this conversation is not saved: {event.reason}")

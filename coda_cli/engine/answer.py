@@ -7,10 +7,11 @@ record is written, and one final event is told.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
+from coda_cli.engine.briefing import GIVEN, Briefing, BriefingHost
 from coda_cli.engine.core.errors import CodaError, LLMContextLengthError, LLMError, LLMIncompleteResponseError
 from coda_cli.engine.core.events import (
     AnalyticsUpdate,
@@ -32,6 +33,7 @@ from coda_cli.engine.request import build
 from coda_cli.engine.rounds import Rounds, ToolHost
 from coda_cli.engine.totals import Totals
 from coda_cli.engine.turn import Stamp, Turn
+from coda_cli.engine.uninterrupted import through, undisturbed
 from coda_cli.engine.window import Window, WindowHost
 
 Emit = Callable[[Event], None]
@@ -61,7 +63,7 @@ class Plan:
     tools: Sequence[str] | None = None
 
 
-class Host(WindowHost, ToolHost, Protocol):
+class Host(WindowHost, ToolHost, BriefingHost, Protocol):
     """What an answer needs of the manager that it belongs to."""
 
     async def resolve(self, provider: str | None, model: str | None) -> tuple[str, Provider, str]:
@@ -93,6 +95,7 @@ class Answer:
         self._started = host.clock.monotonic()
         self._totals = Totals()
         self._keeping = Keeping(host, plan.conversation_id, self._stamp, publish)
+        self._briefing = Briefing(host, self._stamp, publish)
         self._rounds = Rounds(host, plan.conversation_id, plan.tools, self._stamp, publish)
 
     async def run(self) -> Outcome:
@@ -116,7 +119,7 @@ class Answer:
             if task is not None:
                 task.uncancel()
             cancelled = True
-        outcome = await _undisturbed(self._end(error, cancelled))
+        outcome = await undisturbed(self._end(error, cancelled))
         if defect is not None:
             raise defect
         return outcome
@@ -148,6 +151,7 @@ class Answer:
         keeping.tell_unsaved()
         keeping.message.created = self._host.clock.now()
         provider = await self._rounds.fitted(provider, self._model)
+        await self._brief(provider, kept)
         while True:
             await self._round(provider, kept)
             if self._turn is None or not (calls := self._rounds.wanted(self._turn)):
@@ -177,9 +181,17 @@ class Answer:
         if self._error is not None:
             raise self._error
 
-    def _window(self, provider: Provider, kept: StoredBranch) -> Window:
+    async def _brief(self, provider: Provider, kept: StoredBranch) -> None:
         plan = self._plan
         given = plan.system_prompt if plan.system_prompt is not None else _last_system_prompt(kept.messages)
+        tools = [spec.name for spec in self._rounds.specs]
+        profile = provider.profile(self._model)
+        await self._briefing.prepare(
+            given or None, kept.messages, profile, tools=tools, again=plan.question is not None
+        )
+
+    def _window(self, provider: Provider, kept: StoredBranch) -> Window:
+        plan = self._plan
 
         def made(messages: Sequence[LLMMessage]) -> ProviderRequest:
             request, self._dropped = build(
@@ -187,7 +199,7 @@ class Answer:
                 provider.profile(self._model),
                 self._model,
                 messages,
-                system_prompt=given,
+                system_prompt=self._briefing.text,
                 options=plan.options,
                 schema=plan.schema,
             )
@@ -221,9 +233,9 @@ class Answer:
 
     async def _call(self, calls: Sequence[ToolCallPart], turn: Turn) -> StoredBranch:
         """Keep what the model says and asks for, have it done, keep the results; the branch with them."""
-        await _through(self._keep_step(calls, turn))
+        await through(self._keep_step(calls, turn))
         await self._rounds.run(calls, turn)
-        return await _through(self._keeping.results(self._rounds.results()))
+        return await through(self._keeping.results(self._rounds.results()))
 
     async def _keep_step(self, calls: Sequence[ToolCallPart], turn: Turn) -> None:
         message_id = await self._keeping.step(turn.answer.parts(), Status.COMPLETE.value, self._about(turn))
@@ -238,7 +250,9 @@ class Answer:
         """What is kept beside the text of a step."""
         finished = turn.answer.finished
         usage = turn.answer.usage
+        given = list(self._briefing.assembled.memory_ids)
         return {
+            **({GIVEN: given} if given else {}),
             "usage": usage.model_dump(),
             "finish_reason": (finished.reason if finished is not None else FinishReason.UNKNOWN).value,
             "cost": self._host.price(self._name, self._model, usage),
@@ -369,30 +383,3 @@ def _last_system_prompt(messages: Sequence[LLMMessage]) -> str | None:
     """The system prompt that was given last in this branch; "" takes an earlier one back."""
     given = (message.metadata.get("system_prompt") for message in reversed(messages))
     return next((text for text in given if isinstance(text, str)), None) or None
-
-
-T = TypeVar("T")
-
-
-async def _through(work: Coroutine[Any, Any, T]) -> T:
-    """Do *work* to its end; a cancellation that comes meanwhile is raised after it."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
-
-
-async def _undisturbed(ending: Coroutine[Any, Any, Outcome]) -> Outcome:
-    """Work *ending* through, whatever cancellations come: an answer that is whole must not be lost while it is kept."""
-    task = asyncio.ensure_future(ending)
-    while True:
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if current is not None:
-                current.uncancel()
-            if task.done():
-                return task.result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -20,7 +21,10 @@ from coda_cli.engine.core.ports import (
     Approver,
     Clock,
     ConversationStore,
+    MemoryPort,
     ModelInfo,
+    PersonaPort,
+    PromptPort,
     Provider,
     ProviderRequest,
     StoredBranch,
@@ -70,6 +74,10 @@ class LLMManager:
         )
         self.summary_failures: dict[str, int] = {}
         self.pool = ProviderPool(self.config, self.accounts, self.clock, self._publish)
+        self.memory: MemoryPort | None = None
+        self.personality: PersonaPort | None = None
+        self.prompts: PromptPort | None = None
+        self.folder: Path | None = None
         self.tools: ToolPort | None = None
         self.approver: Approver | None = None
 
@@ -290,6 +298,30 @@ class LLMManager:
         `hint`, `error`, `latency` (seconds), `request_count`, `total_tokens`, `total_cost` (USD), `error_count`.
         """
         return await self.pool.status(provider, model=model)
+
+    # ---- memory and persona -----------------------------------------------------------------------------------
+
+    @property
+    def remembers(self) -> bool:
+        """Whether conversations are kept at all: what is incognito reads and writes no memory."""
+        return not isinstance(self.store, ConversationManager) or self.store.shelf.persistent
+
+    async def set_memory_manager(self, memory: MemoryPort | None) -> None:
+        """Remember across conversations from now on: what a person asks to keep is kept, what matters recalled."""
+        self.memory = memory
+        self._enhance()
+
+    async def set_personality_manager(self, personality: PersonaPort | None) -> None:
+        """Answer as a persona from now on."""
+        self.personality = personality
+        self._enhance()
+
+    def _enhance(self) -> None:
+        from coda_cli.engine.prompting.enhancer import PromptEnhancer
+
+        memory = self.memory if self.config.memory_enabled else None
+        persona = self.personality if self.config.personality_enabled else None
+        self.prompts = PromptEnhancer(memory, persona)
 
     # ---- tools ------------------------------------------------------------------------------------------------
 

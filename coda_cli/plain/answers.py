@@ -19,6 +19,8 @@ from coda_cli.engine.core.events import (
     FunctionCalls,
     FunctionProgress,
     FunctionResult,
+    MemoryUpdate,
+    PersonaUpdate,
     ProviderStatusChange,
     ReasoningChunk,
     ResponseChunk,
@@ -115,6 +117,12 @@ class Reader:
                 self._say(f"no tools: {event.reason}")
             case ApprovalRequested() | ApprovalAnswered() | FunctionProgress():
                 pass
+            case MemoryUpdate():
+                for line in telling.memory(event):
+                    self._say(line)
+            case PersonaUpdate():
+                for line in telling.persona(event):
+                    self._say(line)
             case _:
                 assert_never(event)
         return ""

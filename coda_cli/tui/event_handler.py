@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, assert_never
 
@@ -21,6 +21,8 @@ from coda_cli.engine.core.events import (
     FunctionCalls,
     FunctionProgress,
     FunctionResult,
+    MemoryUpdate,
+    PersonaUpdate,
     ProviderStatusChange,
     ReasoningChunk,
     ResponseChunk,
@@ -136,8 +138,16 @@ class AnswerView:
                 if event.reason not in self._told:
                     self._told.add(event.reason)
                     self._note(f"no tools: {event.reason}")
+            case MemoryUpdate():
+                self._notes(telling.memory(event))
+            case PersonaUpdate():
+                self._notes(telling.persona(event))
             case _:
                 assert_never(event)
+
+    def _notes(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self._note(line)
 
     # ---- tools ----------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,8 @@ usage, then exactly one `Finished`. A stream that ends without `Finished` was cu
 
 `Event` is what front ends, programs and logs see. It is frozen and JSON-able (`to_json()`); every event has `type`,
 `seq` (from 0, without gaps, per generation), `time` (Unix seconds) and `conversation_id`. Order within a generation:
-`conversation_created` (only for a new conversation), `response_start`; then `context_compacting`, `context_compacted`
+`conversation_created` (only for a new conversation), `response_start`; `memory_update` and `persona_update` where the
+question changed something; then `context_compacting`, `context_compacted`
 and `context_trimmed` where the context had to shrink, then any of `response_chunk`, `reasoning_chunk`,
 `function_calls`, `retry_scheduled`; for each call of a `function_calls` then, in any order with those of its
 siblings, `approval_requested` and `approval_answered` where a person is asked, `function_progress`, and last its
@@ -305,6 +306,27 @@ class ContextTrimmed(_Event):
     failure: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryUpdate(_Event):
+    """What was kept, changed, forgotten or refused because of what the person said: `Noticed` as plain data.
+
+    `failure` says why nothing could be kept, where that is so.
+    """
+
+    type: ClassVar[str] = "memory_update"
+    changes: list[dict[str, Any]]
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonaUpdate(_Event):
+    """How the persona has changed because of what the person said: `Adapted` as plain data."""
+
+    type: ClassVar[str] = "persona_update"
+    changes: list[dict[str, Any]]
+    failure: str | None = None
+
+
 Event = (
     ConversationCreated
     | ConversationUnsaved
@@ -325,5 +347,7 @@ Event = (
     | ContextCompacting
     | ContextCompacted
     | ContextTrimmed
+    | MemoryUpdate
+    | PersonaUpdate
 )
 FINAL_EVENTS = (ResponseComplete, ResponseError)

@@ -14,7 +14,7 @@ from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.core.events import Event, ProviderEvent
 from coda_cli.engine.core.messages import LLMMessage, Part, ToolCallPart, ToolResultPart
 from coda_cli.engine.core.profiles import ModelProfile
-from coda_cli.engine.core.prompts import Adapted, MemoryNote, Messages, Noticed, Situation
+from coda_cli.engine.core.prompts import Adapted, Assembled, MemoryNote, Messages, Noticed, Situation
 from coda_cli.engine.core.tools import Approval, ApprovalRequest
 from coda_cli.engine.core.usage import TokenUsage
 
@@ -287,6 +287,14 @@ class PersonaPort(Protocol):
 
     async def heard(self, situation: Situation) -> Sequence[Adapted]:
         """Adapt to what the person said (explicit feedback at once, the topic within small bounds)."""
+        ...
+
+
+class PromptPort(Protocol):
+    """Puts the system prompt together."""
+
+    async def assemble(self, given: str | None, situation: Situation) -> Assembled:
+        """*given* (the caller's own prompt) and the sections that are wanted. Never fails for want of a section."""
         ...
 
 

@@ -34,6 +34,8 @@ from coda_cli.engine.core.events import (
     FunctionCalls,
     FunctionProgress,
     FunctionResult,
+    MemoryUpdate,
+    PersonaUpdate,
     ProviderStatusChange,
     ReasoningChunk,
     ResponseChunk,
@@ -151,6 +153,8 @@ class Pane(Vertical):
                 | ContextCompacting()
                 | ContextCompacted()
                 | ContextTrimmed()
+                | MemoryUpdate()
+                | PersonaUpdate()
             ):
                 pass
             case _:

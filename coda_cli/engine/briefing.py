@@ -1,0 +1,130 @@
+"""What one answer is told beside the conversation: a system prompt made of sections, and what was kept just now.
+
+Memory and persona first hear what the person said; then the prompt is put together, once for all rounds of the answer.
+A failure of either is told to nobody but the log of events: it must not cost the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from coda_cli.engine.core.config import LLMConfig
+from coda_cli.engine.core.errors import CodaError
+from coda_cli.engine.core.events import Event, MemoryUpdate, PersonaUpdate
+from coda_cli.engine.core.messages import LLMMessage
+from coda_cli.engine.core.ports import Clock, MemoryPort, PersonaPort, PromptPort
+from coda_cli.engine.core.profiles import ModelProfile
+from coda_cli.engine.core.prompts import Assembled, Noticed, Situation
+from coda_cli.engine.turn import Stamp
+
+GIVEN: Final = "memories"
+"""In the metadata of an answer: the ids of the memories that it was given."""
+
+
+class BriefingHost(Protocol):
+    """What a briefing needs of the manager."""
+
+    config: LLMConfig
+    clock: Clock
+    memory: MemoryPort | None
+    personality: PersonaPort | None
+    prompts: PromptPort | None
+    folder: Path | None
+
+    @property
+    def remembers(self) -> bool:
+        """Whether anything of this is kept: else nothing is read from memory either."""
+        ...
+
+
+class Briefing:
+    """The briefing of one answer. After `prepare()`: `text` is the system prompt, None for none."""
+
+    def __init__(self, host: BriefingHost, stamp: Stamp, publish: Callable[[Event], None]) -> None:
+        self._host = host
+        self._stamp, self._publish = stamp, publish
+        self.text: str | None = None
+        self.assembled = Assembled("")
+
+    async def prepare(
+        self,
+        given: str | None,
+        messages: Sequence[LLMMessage],
+        profile: ModelProfile,
+        *,
+        tools: Sequence[str] = (),
+        again: bool = False,
+    ) -> None:
+        """Hear the latest of *messages*, the question, and assemble around the system prompt *given*.
+
+        *again*: the question was heard when it was asked first.
+        """
+        self.text = given
+        host = self._host
+        if host.prompts is None or not messages:
+            return
+        situation = self._situation(messages, profile, tools)
+        noticed: Sequence[Noticed] = ()
+        if not again:
+            noticed = await self._notice(situation)
+            await self._adapt(situation)
+        self.assembled = await host.prompts.assemble(given, situation)
+        told = [kept.text for kept in noticed if kept.action in ("stored", "merged", "replaced")]
+        parts = [self.assembled.text, _kept(told) if told and not profile.tiny else ""]
+        self.text = "\n\n".join(part for part in parts if part) or None
+
+    def _situation(self, messages: Sequence[LLMMessage], profile: ModelProfile, tools: Sequence[str]) -> Situation:
+        host, question = self._host, messages[-1]
+        given = [i for message in messages for i in _ids(message.metadata.get(GIVEN))]
+        return Situation(
+            question=question.content,
+            conversation_id=self._stamp.conversation_id,
+            message_id=question.message_id,
+            day=datetime.fromtimestamp(host.clock.now(), UTC).astimezone().date().isoformat(),
+            folder=host.folder,
+            given=tuple(dict.fromkeys(given)),
+            incognito=not host.remembers,
+            small=profile.tiny,
+            tools=tuple(tools),
+        )
+
+    async def _notice(self, situation: Situation) -> Sequence[Noticed]:
+        host = self._host
+        if host.memory is None or not host.config.memory_enabled or situation.incognito:
+            return ()
+        try:
+            noticed = await host.memory.notice(situation)
+        except CodaError as error:
+            self._tell(MemoryUpdate, changes=[], failure=error.message)
+            return ()
+        if noticed:
+            self._tell(MemoryUpdate, changes=[asdict(one) for one in noticed], failure=None)
+        return noticed
+
+    async def _adapt(self, situation: Situation) -> None:
+        host = self._host
+        if host.personality is None or not host.config.personality_enabled:
+            return
+        try:
+            adapted = await host.personality.heard(situation)
+        except CodaError as error:
+            self._tell(PersonaUpdate, changes=[], failure=error.message)
+            return
+        if adapted:
+            self._tell(PersonaUpdate, changes=[asdict(one) for one in adapted], failure=None)
+
+    def _tell(self, event: type[Event], **fields: object) -> None:
+        self._publish(self._stamp(event, **fields))
+
+
+def _ids(value: object) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
+def _kept(texts: Sequence[str]) -> str:
+    told = "; ".join(" ".join(text.split())[:200] for text in texts)
+    return f"You have just been asked to remember this, and it is kept: {told}. Say so in a few words."
