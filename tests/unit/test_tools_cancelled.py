@@ -117,7 +117,7 @@ async def counting(most: int, reached: Any) -> AsyncIterator[list[int]]:
         step()
         return call_safe(callback, *args, **more)
 
-    loop.call_soon, loop.call_soon_threadsafe = soon, safe  # type: ignore[method-assign]  # taken back below
+    loop.call_soon, loop.call_soon_threadsafe = soon, safe  # type: ignore[method-assign, assignment]  # taken back below
     try:
         yield count
     finally:
