@@ -1,6 +1,6 @@
 """How often a small model gets a tool right: fifty tasks over five tools, and fifty questions that need none.
 
-    python -m tests.bench.bench_small_tools [--model FILE.gguf] [--only TOOL|none] [--show]
+    python -m tests.bench.bench_small_tools [--model FILE.gguf] [--only TOOL|none|rough] [--show]
 
 A task is done when the right tool was called, once, with the right arguments where they matter, and the answer says
 the value. With no model of half a billion parameters here (`python -m tests.fetch_small_model`) the built-in one
@@ -33,7 +33,7 @@ from coda_cli.engine.providers.local.provider import LocalProvider
 from coda_cli.engine.request import build
 from coda_cli.engine.tools.fitting import fitted
 from coda_cli.engine.tools.manager import ToolManager
-from tests.bench.small_tool_tasks import FILES, NO_TOOL, TASKS, Task
+from tests.bench.small_tool_tasks import FILES, NO_TOOL, ROUGH, TASKS, Task
 from tests.weights import SMALL, smollm2_path, weights_home
 
 TOOLS: Final = ("calculator", "get_time", "list_files", "random_number", "read_file")
@@ -121,8 +121,8 @@ async def measure(asker: Asker, only: str, show: bool) -> None:
     right: Counter[str] = Counter()
     asked: Counter[str] = Counter()
     seconds: list[float] = []
-    for task in TASKS:
-        if only and task.tool != only:
+    for task in ROUGH if only == "rough" else TASKS:
+        if only not in ("", "rough", task.tool):
             continue
         said = await asker.ask(task.question)
         why = done(task, said)
@@ -177,7 +177,9 @@ def main() -> int:
     """Parse the options, and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="a GGUF file")
-    parser.add_argument("--only", default="", choices=("", NONE, *TOOLS), help="the tasks of one tool, or of none")
+    parser.add_argument(
+        "--only", default="", choices=("", NONE, "rough", *TOOLS), help="tasks of one tool, of none; rough ones"
+    )
     parser.add_argument("--show", action="store_true", help="print every answer")
     given = parser.parse_args()
     small = weights_home() / SMALL

@@ -102,6 +102,30 @@ TASKS: Final = (
     _list("What files do I have in my working folder?", "notes.txt", "LICENSE.txt"),
 )
 
+ROUGH: Final = (
+    _time("yo what time we at"),
+    _time("is it past 5 yet? check the time"),
+    _time("my sister lives in Madrid, whats the time for her", "Europe/Madrid"),
+    _time("Seoul time?", "Asia/Seoul"),
+    _sum("7 people pay 13 each, total?", "91"),
+    _sum("whats half of 86", "43"),
+    _sum("add up 10, 20 and 35", "65"),
+    _sum("how many hours are in 365 days, 24 each?", "8760"),
+    _random("need a dice roll", 1, 6),
+    _random("think of a number between 20 and 30", 20, 30),
+    _random("lottery: random number up to 6, starting at 1", 1, 6),
+    _random("any random number from 300 to 400 will do", 300, 400),
+    _read("whats in my shopping.txt", "saffron"),
+    _read("according to README.md, what's the project's name", "Wren"),
+    _read("can u show docs/intro.md", "birds"),
+    _read("price of an apple? it's in data/prices.csv", "3"),
+    _list("anything in docs/?", "intro.md"),
+    _list("whats in here", "notes.txt"),
+    _list("give me the file list of src", "main.py"),
+    _list("folder data, what does it hold?", "prices.csv"),
+)
+"""Rougher ones, written after everything was in its place, and asked once."""
+
 NO_TOOL: Final = (
     "What is the capital of France?",
     "Who wrote Romeo and Juliet?",

@@ -29,6 +29,7 @@ from coda_cli.engine.core.usage import FinishReason, TokenUsage
 from coda_cli.engine.providers.local.provider import LocalProvider
 from coda_cli.engine.providers.scripted import Reply, ScriptedProvider
 from coda_cli.engine.tools.builtin.get_time import GetTime
+from coda_cli.engine.tools.builtin.list_files import ListFiles
 from coda_cli.engine.tools.builtin.random_number import RandomNumber
 from coda_cli.engine.tools.builtin.read_file import ReadFile
 from coda_cli.engine.tools.grammar import union
@@ -187,6 +188,10 @@ async def test_an_argument_that_was_not_said_is_not_taken(message: str, chosen: 
     [
         ("Read notes.txt to me", ['"\\"path\\": " ("\\"notes.txt\\"")']),
         ("Roll a die", ['"\\"minimum\\": " ("1" | "6" | "0" | "100"', '"\\"maximum\\": " ("1" | "6" | "0" | "100")']),
+        (
+            "roll a d20",
+            ['"\\"minimum\\": " ("20" | "0" | "1" | "100")', '"\\"maximum\\": " ("20" | "0" | "1" | "100")'],
+        ),
         ("What's the time in Paris?", ['("\\"Europe/Paris\\"")']),
     ],
 )
@@ -196,6 +201,24 @@ async def test_the_grammar_offers_what_was_said_and_nothing_else(message: str, v
     grammar = str(inner.requests[0].options["grammar"])
     for value in values:
         assert value.replace(' | "100"', "") in grammar.replace(' | "100"', "")
+
+
+@pytest.mark.parametrize(
+    ("message", "folders"),
+    [
+        ("List the files in docs", ["docs"]),
+        ("show folder src", ["src"]),
+        ("Which files does the assets directory have?", ["assets"]),
+        ("ls src/lib", ["src/lib"]),
+        ("what's inside data/", ["data/"]),
+        ("Which files are in this folder?", ["."]),
+        ("List files", []),
+    ],
+)
+def test_the_folder_that_is_meant_is_found(message: str, folders: list[str]) -> None:
+    (made,) = [one for one in candidates([ListFiles().spec()], message) if one.name == "list_files"]
+    values = [value for field in made.fields if field.name == "path" for value in field.values]
+    assert [json.loads(value) for value in values] == folders
 
 
 async def test_a_file_that_nobody_named_cannot_be_read() -> None:

@@ -23,39 +23,21 @@ _URL: Final = re.compile(r"https?://[^\s<>\"'`]+[^\s<>\"'`.,;:!?)]")
 _PATH: Final = re.compile(
     r"(?<![\w/.~-])(?:~?/|\.{1,2}/)?[\w-][\w.-]*(?:/[\w.-]+)+/?|(?<![\w/])(?:~|\.{1,2})?/[\w.-]+|(?<![\w.])[\w-]+\.[A-Za-z]\w{0,7}\b"
 )
-_FOLDER: Final = re.compile(
-    r"\b(?:folder|directory|dir)\s+(?:called\s+|named\s+)?([\w.-]*\w)|([\w.-]*\w)\s+(?:folder|directory|dir)\b|"
-    r"^\s*(?:ls|dir)\s+([\w./~-]+)|\bfiles\s+(?:are\s+|there\s+)*(?:in|under|inside)\s+(?:the\s+)?([\w./~-]*\w)",
-    re.IGNORECASE,
+_FOLDERS: Final = (
+    re.compile(r"\b(?:folder|directory|dir)\s+(?:called\s+|named\s+)?([\w./-]*\w)", re.IGNORECASE),
+    re.compile(r"([\w./-]*\w)\s+(?:folder|directory|dir)\b", re.IGNORECASE),
+    re.compile(r"^\s*(?:ls|dir)\s+([\w./~-]+)", re.IGNORECASE),
+    re.compile(
+        r"\bfiles\s+(?:are\s+|there\s+)*(?:in|under|inside)\s+(?:the\s+)?([\w./~-]*\w)",
+        re.IGNORECASE,
+    ),
+    re.compile(r"(?<![\w/.])((?:[\w.-]*\w/)+)(?![\w/.])"),
 )
-_NO_FOLDER: Final = frozenset(
-    [
-        "the",
-        "this",
-        "that",
-        "a",
-        "an",
-        "my",
-        "our",
-        "your",
-        "current",
-        "working",
-        "same",
-        "which",
-        "what",
-        "any",
-        "every",
-        "each",
-        "in",
-        "of",
-        "is",
-        "and",
-        "to",
-        "with",
-        "here",
-        "home",
-    ]
-)
+_NO_FOLDER: Final = frozenset({
+    *("a", "an", "and", "any", "contain", "contains", "current", "each", "every", "exist", "for", "has", "have"),
+    *("here", "home", "in", "is", "list", "me", "my", "of", "open", "our", "please", "same", "show", "that", "the"),
+    *("there", "this", "to", "what", "which", "with", "working", "your"),
+})  # fmt: skip
 _ARITHMETIC: Final = re.compile(
     r"(?<![\w.])[(\s-]*\d[\d.,]*%?(?:\s*(?:\*\*|//|[-+*/^%×÷x])\s*[(\s-]*\d[\d.,]*%?[)\s]*)+(?![\w])"
 )
@@ -184,6 +166,7 @@ def _number_field(name: str, schema: Mapping[str, Any], message: str, required: 
     said = [number for number in _numbers(message) if kind == "number" or number == int(number)]
     if re.search(r"\b(?:dice|die)\b", message, re.IGNORECASE):
         said += [1, 6]
+    said += [float(sides) for sides in re.findall(r"\bd(\d{1,4})\b", message)]
     if name == "days":
         said += [days for word, days in (("tomorrow", 1), ("yesterday", -1)) if word in message.lower()]
     if not said:
@@ -231,10 +214,8 @@ def _paths(message: str, quoted: list[str], *, only_files: bool) -> list[str]:
     found += [match[0].rstrip(".") for match in _PATH.finditer(plain)]
     if only_files:
         return found
-    for match in _FOLDER.finditer(plain):
-        word = next(filter(None, match.groups()))
-        if word.lower() not in _NO_FOLDER:
-            found.append(word)
+    words = [match[1] for form in _FOLDERS for match in form.finditer(plain)]
+    found += [word for word in words if word.lower() not in _NO_FOLDER]
     if not found and re.search(r"\b(?:here|this|current|working)\b", message, re.IGNORECASE):
         found.append(".")
     return found

@@ -21,7 +21,7 @@ LONGEST: Final = 1000
 """Characters of a message that is looked at; a longer one is a text to work on, not a request for a tool."""
 
 _MOST: Final = 4  # candidates at once
-_TURNS: Final = 9  # of each sort
+_TURNS: Final = 10  # of each sort
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ _HINTS: Final = {
             ("Tell me the time in Lima, please", ("America/Lima",)),
             ("Could you say how late it is in Rome?", ("Europe/Rome",)),
             ("Can you say what time it is?", ()),
+            ("Have you got the time?", ()),
         ],
         ["How does a clock work?", "Is time travel possible?", "What time do shops open?"],
     ),
@@ -63,13 +64,21 @@ _HINTS: Final = {
             ("How much is 15 percent of 80?", ("80 * 15 / 100",)),
             ("Add 4 and 9", ("4 + 9",)),
             ("What's 5% of 60?", ("60 * 5 / 100",)),
+            ("8 bags with 6 apples each, how many apples?", ("8 * 6",)),
+            ("The square root of 81?", ("sqrt(81)",)),
         ],
         ["Why is 7 a prime number?", "Who invented the number 0?", "Name 3 famous mathematicians"],
     ),
     "random_number": _hint(
-        r"\brandom\b|\b(?:dice|die)\b|\broll\b|\bpick\b.*\bnumber\b|\bnumber between\b",
-        [("Give me a random number between 5 and 50", (5, 50)), ("Roll a die", (1, 6))],
-        ["What is a random variable?", "Are dice games gambling?"],
+        r"\brandom\b|\b(?:dice|die|d\d+|roll)\b|\b(?:pick|choose|draw)\b.*\bnumbers?\b|\bnumbers? (?:between|from)\b",
+        [
+            ("Give me a random number between 5 and 50", (5, 50)),
+            ("Roll a die", (1, 6)),
+            ("Draw two random numbers from 3 to 8", (3, 8, 2)),
+            ("Pick a number from 2 to 9 for me", (2, 9)),
+            ("Throw a d12", (1, 12)),
+        ],
+        ["What is a random variable?", "Are dice games gambling?", "How random is the stock market?"],
     ),
     "generate_uuid": _hint(r"\buuids?\b|\bguid\b|\bunique id", [("Make a UUID", ())], ["What is a UUID made of?"]),
     "timestamp": _hint(
@@ -88,12 +97,13 @@ _HINTS: Final = {
         ["What is a .toml file?", "How do I open a file in Python?", "What is setup.py for?"],
     ),
     "list_files": _hint(
-        r"\bfiles\b|\bfolder\b|\bdirectory\b|^(?:ls|dir)\b|\blist(?:ing)?\b.*\b(?:file|here)\b",
+        r"\bfiles\b|\bfolder\b|\bdirectory\b|^(?:ls|dir)\b|\w/(?![\w/])|\blist(?:ing)?\b.*\b(?:file|here)\b",
         [
             ("Which files are here?", (".",)),
             ("List the files in photos", ("photos",)),
             ("ls lib", ("lib",)),
             ("Does the music folder have files?", ("music",)),
+            ("What is inside photos/?", ("photos/",)),
         ],
         ["What is a directory tree?", "How do I list files in Python?", "What is a folder for?"],
     ),
