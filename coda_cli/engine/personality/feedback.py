@@ -172,8 +172,9 @@ _PHRASES: Final[Mapping[str, str]] = {
         "|sois plus aimable|trop dur|se mas amable|mas amable|demasiado duro"
     ),
     "factual": (
-        "just the facts|only the facts|stick to the facts|be factual|be objective|be more objective|facts only"
-        "|stop being so emotional|less empathy|nur die fakten|bleib bei den fakten|juste les faits|solo los hechos"
+        "just the facts|the facts|only the facts|stick to the facts|be factual|be objective|be more objective"
+        "|facts only|stop being so emotional|less empathy|nur die fakten|bleib bei den fakten|juste les faits"
+        "|solo los hechos"
     ),
     "creative": (
         "be creative|be more creative|more creative|think outside the box|be more original|be bolder|sei kreativer"
@@ -271,16 +272,26 @@ def _in_sentence(sentence: str) -> list[str]:
         return []
     phrases: list[str] = []
     asked = "?" not in sentence  # a question must be one to do something: "can you be shorter?"
-    for clause in _CLAUSE.split(_expanded(sentence)):
+    whole = _expanded(sentence)
+    # "TL;DR" and "droit au but" are no two clauses.
+    for clause in [whole] if _bare(_plain(whole)) in _WISH_OF else _CLAUSE.split(whole):
         plain = _plain(clause)
-        polite = " ".join(_SMALL.sub(" ", plain).split())
-        asked = asked or _ASKING.match(polite) is not None
-        bare = " ".join(_ASKING.sub("", polite).split())
+        asked = asked or _ASKING.match(_without_small_words(plain)) is not None
+        bare = _bare(plain)
         phrase = next((words for words in (plain, bare) if words in _WISH_OF), "")
         if bare and not phrase:
             return []
         phrases += [phrase] if phrase else []
     return phrases if asked else []
+
+
+def _bare(plain: str) -> str:
+    """*plain* without politeness and small words."""
+    return " ".join(_ASKING.sub("", _without_small_words(plain)).split())
+
+
+def _without_small_words(plain: str) -> str:
+    return " ".join(_SMALL.sub(" ", plain).split())
 
 
 def _expanded(text: str) -> str:

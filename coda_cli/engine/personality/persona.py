@@ -127,9 +127,10 @@ def _read(path: Path) -> str | None:
         return None
     except OSError as exc:
         raise _wrong(path, f"cannot be read: {exc.strerror or exc}", f"check its mode: `ls -l '{path}'`") from exc
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise _wrong(path, "is not a regular file", "a persona is a TOML file")
     with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise _wrong(path, "is not a regular file", "a persona is a TOML file")
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise _wrong(path, "is larger than 64 KiB", "is this the right file?")
