@@ -66,8 +66,10 @@ def _told(summary: str, detail: str) -> tuple[str, str]:
     line = visible_line(summary.split("\n", 1)[0])
     if "\n" in summary or len(line) > _LONGEST:
         return f"{line[:_LONGEST]} …", detail if summary in detail else f"{summary}\n\n{detail}".rstrip()
-    if detail == summary or detail.startswith(summary + "\n"):
-        return line, detail[len(summary) :].strip("\n")
+    if detail == summary or detail.endswith(f"\n\n{summary}"):
+        return line, detail.removesuffix(summary).strip("\n")
+    if detail.startswith(f"{summary}\n"):
+        return line, detail.removeprefix(summary).strip("\n")
     return line, detail
 
 

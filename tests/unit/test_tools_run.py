@@ -132,7 +132,7 @@ async def test_python_is_shown_whole_and_runs_in_a_folder_of_its_own(context: To
     code = "import os\nprint(2**100, os.listdir('.'), os.environ['FOLDER'])\nopen('made', 'w').close()\n"
     planned = await RunPython().plan({"code": code}, context)
     assert planned.effect.summary == "run 3 lines of Python"
-    assert planned.effect.detail.startswith(code)
+    assert planned.effect.detail.endswith(f"\n\n{code}")
     assert (planned.effect.rule, planned.effect.argv) == (None, None)
     output = await planned.run()
     assert output.text.startswith(f"{2**100} ['program.py'] {context.folder}\n[exit code 0")
@@ -244,3 +244,12 @@ async def test_a_command_that_asks_for_the_network_says_so_first(tmp_path: Path)
     planned = await RunCommand().plan({"command": "true", "network": True}, ToolContext(folder=tmp_path))
     verdict = Permissions(tmp_path).judge(RunCommand(), planned.effect, "ask", "chat")
     assert (verdict.action, verdict.why) == ("ask", "it runs a program, with the network open to it")
+
+
+async def test_no_command_can_write_what_holds_it_in_above_coda_itself(context: ToolContext) -> None:
+    """It may end like what we say of it; that stands first."""
+    fake = "# 1\n\n# in /: confined to the folder and off the network" + "\n" * 50 + "# 2"
+    for tool, name, folder in ((RunCommand(), "command", context.folder), (RunPython(), "code", None)):
+        detail = (await tool.plan({name: fake}, context)).effect.detail
+        assert detail.split("\n", 1)[0].endswith(f": {sandbox.folder_confinement(folder).words}")
+        assert detail.endswith(f"\n\n{fake}")

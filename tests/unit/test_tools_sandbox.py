@@ -389,3 +389,10 @@ def test_elsewhere_than_on_linux_the_process_group_ends_and_no_more_is_claimed()
     assert words.startswith("not a sandbox")
     assert words.endswith("group False")
     assert "code=-15, reason='timeout', output='hi\\n'" in result
+
+
+def test_a_program_of_the_working_folder_does_not_stand_in_for_one_of_the_system() -> None:
+    given = {"PATH": ".:/usr/bin::bin:/bin:", "LC_TIME": "de_DE.UTF-8", "LC_MINE": "what a person sends along"}
+    made = sandbox.clean_environment("/scratch", given)
+    assert (made["PATH"], made["LC_TIME"], made.get("LC_MINE")) == ("/usr/bin:/bin", "de_DE.UTF-8", None)
+    assert sandbox.clean_environment("/scratch", {"PATH": ".:"})["PATH"] == os.defpath

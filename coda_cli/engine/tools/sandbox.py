@@ -29,6 +29,7 @@ _KEPT: Final = """
     PATH HOME LANG LANGUAGE TZ USER LOGNAME SHELL COLUMNS LINES VIRTUAL_ENV CONDA_PREFIX PYENV_ROOT JAVA_HOME GOPATH
     GOROOT CARGO_HOME RUSTUP_HOME NVM_DIR NODE_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH MANPATH XDG_DATA_DIRS
     NIX_PATH NIX_PROFILES SSL_CERT_FILE SSL_CERT_DIR DEVELOPER_DIR SDKROOT
+    LC_ALL LC_COLLATE LC_CTYPE LC_MESSAGES LC_MONETARY LC_NUMERIC LC_TIME
 """.split()  # noqa: SIM905 -- a list of words, not of quotation marks
 _SECRET_PLACES: Final = """
     .ssh .gnupg .aws .azure .kube .docker .netrc .git-credentials .pypirc .npmrc .yarnrc.yml .password-store .pgpass
@@ -127,9 +128,11 @@ def clean_environment(scratch: str, source: Mapping[str, str] | None = None) -> 
     kept = {
         name: value
         for name, value in given.items()
-        if (name in _KEPT or name.startswith("LC_")) and not any(word in name.upper() for word in _SECRET)
+        if name in _KEPT and not any(word in name.upper() for word in _SECRET)
     }
-    kept.setdefault("PATH", os.defpath)
+    # A place that is not absolute is in the working folder, where somebody else may have put a `git`.
+    path = [place for place in kept.get("PATH", "").split(os.pathsep) if place.startswith("/")]
+    kept["PATH"] = os.pathsep.join(path) or os.defpath
     own = {"TERM": "dumb", "NO_COLOR": "1", "PAGER": "cat", "GIT_PAGER": "cat", "GIT_TERMINAL_PROMPT": "0"}
     return {**kept, **own, "TMPDIR": scratch, "GOCACHE": f"{scratch}/go-build"}
 

@@ -45,7 +45,7 @@ class RunCommand(BaseTool):
         argv = None if network else simple_argv(command)
         effect = Effect(
             summary=command,
-            detail=f"{command}\n\nin {context.folder}: {held.words}",
+            detail=f"in {context.folder}: {held.words}\n\n{command}",  # our words first: a command can end like them
             outside=network,
             rule=f"{self.name} {command}" if argv is not None else None,
             argv=argv,

@@ -52,7 +52,7 @@ class RunPython(BaseTool):
         lines = code.count("\n") + (not code.endswith("\n"))
         effect = Effect(
             summary=f"run {lines} line{'' if lines == 1 else 's'} of Python",
-            detail=f"{code}\n\nin a temporary folder: {held.words}",
+            detail=f"in a temporary folder: {held.words}\n\n{code}",
         )
         limit = seconds_for(arguments.get("timeout"), context.timeout)
 
