@@ -24,7 +24,8 @@ def folder_notes(folder: Path) -> str | None:
     try:
         if not os.path.lexists(path):
             return None
-        if not path.resolve().is_relative_to(folder.resolve()):
+        # Path.resolve raises RuntimeError for a link to itself.
+        if not Path(os.path.realpath(path, strict=True)).is_relative_to(os.path.realpath(folder)):
             raise OSError(errno.ELOOP, "it is a link out of the folder")
         return _read(path)
     except (OSError, ValueError) as exc:
