@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from pathlib import Path
 
@@ -11,11 +10,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from coda_cli import PromptEnhancer
-from coda_cli.engine.core.errors import CodaError, ConfigError
+from coda_cli.engine.core.errors import ConfigError
 from coda_cli.engine.core.ports import PromptPort
 from coda_cli.engine.core.prompts import Assembled, Section, Situation
 from coda_cli.engine.prompting.budget import shortened, tokens
-from coda_cli.engine.prompting.folder_notes import folder_notes
 from coda_cli.engine.prompting.sections import SECTIONS
 from tests.unit.prompt_ports import Memory, Persona
 from tests.unit.wire_cases import VirtualClock
@@ -284,35 +282,3 @@ def test_whatever_a_caller_puts_into_the_context_the_prompt_comes_first(context:
     enhancer = PromptEnhancer(clock=VirtualClock())
     assert asyncio.run(enhancer.enhance_system_prompt("Mine.", context=context)).startswith("Mine.")
     assert asyncio.run(enhancer.enhance_user_prompt("Mine.", context=context)).endswith("Mine.")
-
-
-# ---- the notes of a folder --------------------------------------------------------------------------------------
-
-
-def test_the_notes_of_a_folder_are_its_agents_md(tmp_path: Path) -> None:
-    assert folder_notes(tmp_path) is None
-    assert folder_notes(tmp_path / "nowhere") is None
-    (tmp_path / "AGENTS.md").write_bytes(b"Use tabs.\xff")
-    assert folder_notes(tmp_path) == "Use tabs.\ufffd"
-
-
-@pytest.mark.parametrize("kind", ["folder", "fifo", "large", "link", "loop"])
-def test_odd_notes_are_left_out_with_a_word(tmp_path: Path, kind: str) -> None:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    notes = folder / "AGENTS.md"
-    match kind:
-        case "folder":
-            notes.mkdir()
-        case "fifo":
-            os.mkfifo(notes)
-        case "large":
-            notes.write_bytes(b"x" * 70_000)
-        case "link":
-            (tmp_path / "secret").write_text("key")
-            notes.symlink_to(tmp_path / "secret")
-        case _:
-            notes.symlink_to(notes)
-    with pytest.raises(CodaError, match="left out") as caught:
-        folder_notes(folder)
-    assert caught.value.hint

@@ -1,0 +1,114 @@
+"""`/persona`: who answers, choosing another, and taking changes back."""
+
+from __future__ import annotations
+
+import pytest
+
+from coda_cli import PersonalityManager
+from coda_cli.chat.commands_persona import COMMANDS
+from coda_cli.engine.core.errors import ConfigError, UsageError
+from coda_cli.engine.core.prompts import Situation
+from coda_cli.engine.personality.persona import persona_file, personas_dir
+from tests.unit.chat_front import Recorder, session_with
+
+[PERSONA] = COMMANDS
+
+
+@pytest.fixture
+def front() -> Recorder:
+    front = Recorder(session_with())
+    front.session.manager.personality = PersonalityManager()
+    return front
+
+
+def manager_of(front: Recorder) -> PersonalityManager:
+    found = front.session.manager.personality
+    assert isinstance(found, PersonalityManager)
+    return found
+
+
+async def test_what_has_changed_is_shown_with_its_cause_and_what_the_model_is_told(front: Recorder) -> None:
+    await manager_of(front).heard(Situation(question="shorter please"))
+    await PERSONA.run(front, "")
+    page = front.documents["Persona"]
+    assert "**default**" in page
+    assert "Mood: attentive" in page
+    assert "> Keep answers short: one paragraph" in page
+    assert "| verbosity | 0.30 | 0.50 |" in page
+    assert "| `c1` | verbosity | -0.20 | you said: shorter |" in page
+
+
+async def test_the_default_says_that_it_adds_nothing(front: Recorder) -> None:
+    await PERSONA.run(front, "")
+    assert "It adds nothing to what you ask." in front.documents["Persona"]
+
+
+async def test_another_persona_is_named_or_chosen_and_greets(front: Recorder) -> None:
+    await PERSONA.run(front, "rubber-duck")
+    assert manager_of(front).persona.name == "rubber-duck"
+    assert front.notes[-1].startswith("Quack.")
+    front.choices = [1]
+    await PERSONA.run(front, "list")
+    assert [option.label for option in front.options[-1]][:2] == ["default", "code-reviewer"]
+    assert manager_of(front).persona.name == "code-reviewer"
+    front.choices = [None]
+    await PERSONA.run(front, "list")
+    assert manager_of(front).persona.name == "code-reviewer"
+
+
+async def test_an_unknown_persona_changes_nothing(front: Recorder) -> None:
+    with pytest.raises(UsageError, match="no persona"):
+        await PERSONA.run(front, "pirate")
+    personas_dir().mkdir(parents=True)
+    persona_file("pirate").write_text("oops")
+    with pytest.raises(ConfigError, match="bad TOML"):
+        await PERSONA.run(front, "pirate")
+    assert manager_of(front).persona.name == "default"
+
+
+async def test_a_change_is_taken_back_by_its_id_or_the_latest(front: Recorder) -> None:
+    for text in ("shorter please", "be more formal"):
+        await manager_of(front).heard(Situation(question=text))
+    await PERSONA.run(front, "undo c1")
+    assert front.notes[-1] == "verbosity is 0.50 again (undone: you said: shorter)"
+    await PERSONA.run(front, "undo")
+    assert manager_of(front).changes() == []
+    with pytest.raises(UsageError, match="nothing has changed"):
+        await PERSONA.run(front, "undo")
+
+
+async def test_a_reset_asks_first(front: Recorder) -> None:
+    await manager_of(front).heard(Situation(question="shorter please"))
+    await PERSONA.run(front, "reset")  # and no
+    assert len(manager_of(front).changes()) == 1
+    front.confirms = [True]
+    await PERSONA.run(front, "reset")
+    assert manager_of(front).changes() == []
+
+
+async def test_an_incognito_chat_shows_its_own_changes_only() -> None:
+    front = Recorder(session_with(log=False))
+    manager = front.session.manager.personality = PersonalityManager()
+    await manager.heard(Situation(question="be more formal"))
+    front.session.conversation_id = "secret"
+    await manager.heard(Situation(question="shorter please", conversation_id="secret", incognito=True))
+    await PERSONA.run(front, "")
+    assert "verbosity" in front.documents["Persona"]
+    assert "formality" not in front.documents["Persona"]
+    await PERSONA.run(front, "undo")
+    assert [change.trait for change in manager.changes()] == ["formality"]
+
+
+async def test_without_personas_it_says_how_to_have_them(front: Recorder) -> None:
+    front.session.manager.personality = None
+    with pytest.raises(UsageError, match="switched off") as caught:
+        await PERSONA.run(front, "")
+    assert "personality_integration_enabled" in (caught.value.hint or "")
+
+
+async def test_names_actions_and_changes_are_completed(front: Recorder) -> None:
+    assert PERSONA.complete is not None
+    assert [text for text, _ in PERSONA.complete(front, "tr")] == ["translator"]
+    assert "undo" in [text for text, _ in PERSONA.complete(front, "")]
+    await manager_of(front).heard(Situation(question="shorter please"))
+    assert [text for text, _ in PERSONA.complete(front, "undo ")] == ["c1"]
