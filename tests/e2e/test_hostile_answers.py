@@ -21,7 +21,7 @@ from tests.servers.script import Say
 from tests.servers.threaded import ThreadedServer
 from tests.servers.vendors import FakeVendor
 
-LONGEST = 1.5
+LONGEST = 0.5
 """Seconds of CPU."""
 LONG = bool(os.environ.get("CODA_TEST_LONG"))
 CASES = [
@@ -35,6 +35,7 @@ CASES = [
 MORE = [
     "10,000 joined emoji", "a line of 1 MB", "10,000 lists deep on a line", "lists ever deeper", "10,000 stars",
     "a table cell of 1 MB in words", "100,000 bare links", "a table of 20,000 rows",
+    "a code block with a line of 1 MB", "50,000 references",
 ]  # fmt: skip
 MARK = "\u0301".encode()
 PROBE = f"""

@@ -221,12 +221,13 @@ def test_what_is_too_heavy_is_plain_says_so_and_loses_nothing(name: str) -> None
     assert streamed(text, range(0, len(text), 3000), 80) == drawn(blocks, 80)
 
 
-@pytest.mark.parametrize("name", [*HEAVY, "code", "a list", "a table", "items of code"])
+@pytest.mark.parametrize("name", [*HEAVY, "code", "a list", "a table", "a wide table", "items of code"])
 def test_no_step_parses_or_draws_more_than_a_bounded_piece(name: str) -> None:
     more = {
         "code": "```text\n" + "x = 1\n" * 20_000 + "```\n",
         "a list": "- item *x*\n" * 9000,
         "a table": "| a | b |\n|---|---|\n" + "| one | two |\n" * 9000,
+        "a wide table": "|" + "a|" * 500 + "\n|" + "-|" * 500 + "\n" + ("|" + "1|" * 500 + "\n") * 60,
         "items of code": "".join(f"{n}. do\n\n   ```py\n" + "   x = 1\n" * 60 + "   ```\n" for n in range(90)),
     }
     text = HEAVY.get(name) or more[name]

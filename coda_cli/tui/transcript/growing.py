@@ -15,12 +15,14 @@ from coda_cli.markdown.render import ListShape, MarkdownRenderer, list_shape
 from coda_cli.markdown.table import Cell, measure, rows_of_table
 from coda_cli.markdown.text import Key, Line, split_lines
 from coda_cli.tui.transcript.blocks import (
+    HEAVY_OPEN,
     Block,
     References,
     drawn_by,
     markdown_block,
     told_plain,
     too_heavy,
+    weight,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ _ITEMS: Final = 16
 _KEEP: Final = 3
 _KEEP_HEAVY: Final = 2
 _ROWS: Final = 32
+_HEAVY_ROWS: Final = HEAVY_OPEN // 2
 
 
 class Growing(Protocol):
@@ -241,10 +244,12 @@ class GrowingTable:
 
     def _freeze(self) -> None:
         """Make parts of the complete rows, but for the last few."""
-        done = 0
-        while len(self._known) - done > _ROWS:
-            self.parts.append(self._part(self._known[done : done + _ROWS]))
-            done += _ROWS
+        done = size = 0
+        for end, (line, _) in enumerate(self._known, 1):
+            size += weight(line)
+            if end - done > _ROWS or size > _HEAVY_ROWS:
+                self.parts.append(self._part(self._known[done:end]))
+                done, size = end, 0
         if done:
             self.release = (2, 2 + done)
             del self._known[:done]

@@ -12,6 +12,7 @@ from coda_cli.markdown.text import Key, clean
 from coda_cli.tui.transcript.blocks import (
     HEAVY,
     HEAVY_OPEN,
+    HUGE,
     Block,
     References,
     chunks,
@@ -105,12 +106,14 @@ class MarkdownStream:
             return
         tail = self._splitter.tail
         references = dict(self._splitter.references)
-        if (len(tail) > LONG or self._growing is not None) and not self._pieces:
+        huge = len(self._splitter.partial) > HUGE  # a line that will be no Markdown
+        if (self._growing is not None and not huge) or (len(tail) > LONG and not self._pieces):
             parts = self._in_parts(tail, references)
             if self._growing is not None and self._growing.release is not None:
                 tail = self._splitter.tail
+                self._pieces = []
             if parts is not None and not too_heavy(tail, growing=True):
-                self.tail = parts
+                self.tail, self._pieces = parts, []
                 return
         if too_heavy(tail, growing=True):
             done = self._growing.parts if self._growing is not None else []
