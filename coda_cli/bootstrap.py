@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig
+from coda_cli.engine.core.prompts import SectionName
 from coda_cli.engine.manager import LLMManager
 from coda_cli.engine.usage.log import UsageLog
 from coda_cli.settings import folder
@@ -43,6 +44,8 @@ def wire(
     conversations: ConversationManager | None = None,
     tools: bool = True,
     functions: Sequence[Path] = (),
+    sections: Collection[SectionName] = (),
+    persona: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Wired:
     """Make the manager for *settings*.
@@ -50,8 +53,9 @@ def wire(
     *only*: look up the keys of these providers and no others (a keyring may ask the person); with *choose* also as
     many as it takes to choose a default provider. *default* wins over the settings' default provider. *log*: write
     the usage log and the conversations (*conversations* keeps them elsewhere). *tools*: models may call tools, as far
-    as the settings let them, those of the Python files *functions* among them. Raises ConfigError for a broken key
-    file.
+    as the settings let them, those of the Python files *functions* among them. *sections* are those of the system
+    prompt that memory, persona, folder and day fill (none: it is only what the caller says); *persona* answers instead
+    of that of the settings. Raises ConfigError for a broken key file, UsageError for an unknown persona.
     """
     keys: dict[str, Key | None] = {}
     for name in settings.providers if only is None else only:
@@ -83,8 +87,27 @@ def wire(
     manager = LLMManager(config, store=conversations, usage=usage if log else None)
     if tools and config.tools_enabled:
         manager.tools = tool_manager(settings, functions)
+    if sections:
+        _brief(manager, settings, sections, persona)
     sources = {name: key.source for name, key in keys.items() if key is not None}
     return Wired(manager, settings, usage, sources, conversations)
+
+
+def _brief(manager: LLMManager, settings: Settings, sections: Collection[SectionName], persona: str | None) -> None:
+    from coda_cli.engine.prompting.enhancer import PromptEnhancer
+
+    if manager.config.memory_enabled:
+        from coda_cli.engine.memory.manager import MemoryManager
+
+        manager.memory = MemoryManager()
+    if manager.config.personality_enabled and "persona" in sections:
+        from coda_cli.engine.personality.manager import PersonalityManager
+
+        manager.personality = PersonalityManager(persona or settings.persona or "default")
+    manager.folder = Path.cwd()
+    manager.prompts = PromptEnhancer(
+        manager.memory, manager.personality, sections=sections, folder_notes=folder.trusted_notes
+    )
 
 
 def tool_manager(settings: Settings, functions: Sequence[Path] = ()) -> ToolManager:

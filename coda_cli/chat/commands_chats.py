@@ -8,6 +8,7 @@ from typing import Final
 from coda_cli.chat.command_parts import beginning_with, excerpt, opened_id
 from coda_cli.chat.commands import Command
 from coda_cli.chat.front import Front, Option
+from coda_cli.chat.remembering import remember_end
 from coda_cli.chat.words import ago, counted
 from coda_cli.engine.conversations.info import HIT_END, HIT_START, ConversationInfo
 from coda_cli.engine.core.errors import UsageError
@@ -25,6 +26,7 @@ def option_of(info: ConversationInfo) -> Option:
 
 async def new(front: Front, text: str) -> None:
     """Begin an empty chat."""
+    await remember_end(front.session)
     front.session.begin_new()
     await front.reload()
     if text:

@@ -18,6 +18,7 @@ from coda_cli.chat.entry import Entry
 from coda_cli.chat.file_blocks import with_files_of
 from coda_cli.chat.gauge import Gauge, cost_of, tokens_of
 from coda_cli.chat.prompt_history import PromptHistory
+from coda_cli.chat.remembering import remember_end
 from coda_cli.chat.shell import ShellResult
 from coda_cli.engine.conversations.info import ConversationInfo
 from coda_cli.engine.conversations.manager import ConversationManager
@@ -327,6 +328,7 @@ class ChatSession:
         Raises ConversationNotFoundError.
         """
         conversation = await self.conversations.open(conversation_id)
+        await remember_end(self)
         self.begin_new()
         self.conversation_id = conversation_id
         await self.use(last_spec(conversation, self.settings) or self.spec)

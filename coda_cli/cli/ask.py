@@ -7,7 +7,20 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from coda_cli.cli.options import Approval, Attach, Cid, Continue, File, Fork, Functions, NoLog, Offline, System, Tool
+from coda_cli.cli.options import (
+    Approval,
+    Attach,
+    Cid,
+    Continue,
+    File,
+    Fork,
+    Functions,
+    NoLog,
+    Offline,
+    Persona,
+    System,
+    Tool,
+)
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.settings.model_cache import complete_model
 
@@ -52,6 +65,7 @@ def ask(
     cid: Cid = None,
     fork: Fork = False,
     system: System = None,
+    persona: Persona = None,
     file: File = None,
     attach: Attach = None,
     option: Annotated[
@@ -103,6 +117,7 @@ def ask(
         cid=cid,
         fork=fork,
         system=system,
+        persona=persona,
         files=file or [],
         attachments=attach or [],
         options=option or [],

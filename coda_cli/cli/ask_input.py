@@ -58,6 +58,7 @@ class Asked:
     cid: str | None = None
     fork: bool = False
     system: str | None = None
+    persona: str | None = None
     files: Sequence[str] = ()
     attachments: Sequence[str] = ()
     options: Sequence[str] = ()

@@ -19,6 +19,7 @@ from coda_cli.cli.ask_tools import ToolNews, ToolTeller, by_step
 from coda_cli.cli.choice import announce, show_downloads
 from coda_cli.cli.loop import run_async
 from coda_cli.cli.output import EXIT_INTERRUPTED, EXIT_OK, EXIT_PIPE, report, say, style, warn, write_failed
+from coda_cli.cli.persona_choice import persona_choice
 from coda_cli.cli.resume import resume
 from coda_cli.cli.status_line import StatusLine
 from coda_cli.cli.tool_choice import choice, ready
@@ -57,11 +58,12 @@ def run(asked: Asked) -> int:
     _tell_of_folder(loaded)
     question = gather(asked, deadline)
     file = OutputFile(asked.output) if asked.output is not None else None
+    persona = persona_choice(asked.persona, settings, once=True)
     resumed = resume(settings, latest=asked.latest, cid=asked.cid, fork=asked.fork, log=asked.log)
     if resumed is not None and resumed.spec is not None and not question.models:
         specs = [resumed.spec]
     else:
-        asked_models: Sequence[str | None] = question.models or [None]
+        asked_models: Sequence[str | None] = question.models or [persona.model]
         specs = [parse_spec(spec, settings, cached_models()) for spec in asked_models]
     for spec in specs:
         check_prefix(spec, settings)
@@ -75,6 +77,8 @@ def run(asked: Asked) -> int:
         conversations=resumed.conversations if resumed is not None else None,
         tools=tools.wanted,
         functions=tools.functions,
+        sections=persona.sections,
+        persona=persona.name,
     )
     tools.apply(wired)
     conversation_id = resumed.conversation_id if resumed is not None else None

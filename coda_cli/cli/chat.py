@@ -6,7 +6,20 @@ from typing import Annotated, Final
 
 import typer
 
-from coda_cli.cli.options import Approval, Attach, Cid, Continue, File, Fork, Functions, NoLog, Offline, System, Tool
+from coda_cli.cli.options import (
+    Approval,
+    Attach,
+    Cid,
+    Continue,
+    File,
+    Fork,
+    Functions,
+    NoLog,
+    Offline,
+    Persona,
+    System,
+    Tool,
+)
 from coda_cli.settings.model_cache import complete_model
 
 EPILOG: Final = """\
@@ -49,6 +62,7 @@ def chat(
     cid: Cid = None,
     fork: Fork = False,
     system: System = None,
+    persona: Persona = None,
     file: File = None,
     attach: Attach = None,
     tool: Tool = None,
@@ -75,6 +89,7 @@ def chat(
         cid=cid,
         fork=fork,
         system=system,
+        persona=persona,
         files=file or [],
         attachments=attach or [],
         tools=tool or [],

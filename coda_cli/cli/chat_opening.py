@@ -10,6 +10,7 @@ from coda_cli.chat.attachments import printable, read_media, read_stdin, read_te
 from coda_cli.chat.session import ChatSession
 from coda_cli.cli.chat_start import Started
 from coda_cli.cli.output import say
+from coda_cli.cli.persona_choice import persona_choice
 from coda_cli.cli.resume import resume
 from coda_cli.cli.tool_choice import choice
 from coda_cli.engine.core.errors import UsageError
@@ -57,11 +58,14 @@ def make_session(started: Started) -> ChatSession:
     """The session of the conversation and the model that the command line names. Raises CodaError."""
     loaded = load(overrides={"offline": started.offline})
     settings = loaded.settings
+    persona = persona_choice(started.persona, settings, once=False)
     resumed = resume(settings, latest=started.latest, cid=started.cid, fork=started.fork, log=started.log)
     if resumed is not None and resumed.spec is not None and started.model is None:
         spec = resumed.spec
     else:
-        spec = parse_spec(None if started.model is None else printable(started.model), settings, cached_models())
+        spec = parse_spec(
+            persona.model if started.model is None else printable(started.model), settings, cached_models()
+        )
         check_prefix(spec, settings)
     name = spec.provider or settings.default_provider
     tools = choice(started.tools, started.functions, started.approval, default=None)
@@ -72,12 +76,14 @@ def make_session(started: Started) -> ChatSession:
         log=started.log,
         tools=tools.wanted,
         functions=tools.functions,
+        sections=persona.sections,
+        persona=persona.name,
         conversations=resumed.conversations if resumed is not None else None,
     )
     tools.apply(wired)
     return ChatSession(
         wired,
-        tools=tools.only,
+        tools=persona.tools(tools.only),
         spec=spec,
         conversation_id=resumed.conversation_id if resumed is not None else None,
         system_prompt=None if started.system is None else printable(started.system),

@@ -18,6 +18,7 @@ class Started:
     cid: str | None = None
     fork: bool = False
     system: str | None = None
+    persona: str | None = None
     files: Sequence[str] = ()
     attachments: Sequence[str] = ()
     tools: Sequence[str] = ()

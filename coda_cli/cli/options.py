@@ -16,6 +16,13 @@ def complete_conversation(incomplete: str) -> list[str]:
     return personal_folder().with_prefix(incomplete, limit=50)
 
 
+def complete_persona(incomplete: str) -> list[str]:
+    """Names of personas for the shell."""
+    from coda_cli.engine.personality.persona import persona_names
+
+    return [name for name in persona_names() if name.startswith(incomplete)]
+
+
 Continue = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the latest conversation.")]
 Cid = Annotated[
     str | None,
@@ -45,6 +52,12 @@ Tool = Annotated[
 Functions = Annotated[
     list[str] | None,
     typer.Option("--functions", metavar="FILE", help="Let the model call the functions of this Python file."),
+]
+Persona = Annotated[
+    str | None,
+    typer.Option(
+        "--persona", metavar="NAME", help="Who answers (`coda personas list`).", autocompletion=complete_persona
+    ),
 ]
 Approval = Annotated[
     ApprovalMode | None,

@@ -21,7 +21,7 @@ _SWITCHES: Final = {
 _VALUES: Final = {
     "-m": "model", "--model": "model", "--cid": "cid", "-s": "system", "--system": "system", "--theme": "theme",
     "-f": "files", "--file": "files", "-a": "attachments", "--attach": "attachments", "-T": "tools", "--tool": "tools",
-    "--functions": "functions",
+    "--functions": "functions", "--persona": "persona",
 }  # fmt: skip
 _LISTS: Final = ("files", "attachments", "tools", "functions")
 

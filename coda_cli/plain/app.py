@@ -19,6 +19,7 @@ from coda_cli.chat.comparison import Comparison
 from coda_cli.chat.editor import edit
 from coda_cli.chat.entry import numbered
 from coda_cli.chat.front import Feature, FrontKind, Option
+from coda_cli.chat.remembering import remember_end
 from coda_cli.chat.session import ChatSession
 from coda_cli.chat.shell import run_shell
 from coda_cli.engine.core.errors import CodaError, LLMError
@@ -132,6 +133,7 @@ class PlainChat:
                 self._main.uncancel()
         finally:
             await self._stop_and_keep()
+            await remember_end(self.session)
         if self._leaving:
             return self._leaving
         return 0 if self._source.interactive else self._code

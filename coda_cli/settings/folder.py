@@ -35,6 +35,13 @@ def trusted_files() -> FolderFiles | None:
     return Trust().trusted(folder)
 
 
+def trusted_notes(_: Path) -> str | None:
+    """The notes for models that the working folder keeps in `.coda/AGENTS.md`, if a person trusts them as they are."""
+    files = trusted_files()
+    data = files.content.get("AGENTS.md") if files is not None else None
+    return data.decode("utf-8", "replace") if data is not None else None
+
+
 def note() -> str | None:
     """One quiet line where the working folder brings something that does not count yet. Opens nothing of it."""
     folder = own_folder()

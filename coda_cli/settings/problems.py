@@ -188,10 +188,10 @@ def unknown_key(path: KeyPath) -> tuple[str, str | None]:
         name = path[1] if len(path) > 2 else "NAME"
         hint = f"store it with `coda config set-key {name}`, or name its variable with `api_key_env`"
         return "API keys are not kept in coda.toml", hint
-    if guess := did_you_mean(path[-1], choices):
-        return "there is no such setting", guess
     if len(path) == 1 and is_provider_name(path[0]) and path[0] in PROVIDER_TYPES:
         return "there is no such setting", f"did you mean `[providers.{path[0]}]`?"
+    if guess := did_you_mean(path[-1], choices):
+        return "there is no such setting", guess
     return "there is no such setting", f"here one can set {', '.join(choices)}" if choices else None
 
 

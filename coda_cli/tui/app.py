@@ -159,6 +159,9 @@ class CodaApp(Shell):
         if self._flow is not None:
             await self._flow.finish()
         if self._session is not None:
+            from coda_cli.chat.remembering import remember_end
+
+            await remember_end(self._session)
             waiting = self.front.waiting() if self.front is not None else []
             draft = "\n\n".join(text for text in (*waiting, self.prompt.text_for_draft()) if text.strip())
             self._session.drafts.save(self._session.conversation_id, draft)
