@@ -166,6 +166,14 @@ def test_several_kinds_in_one_message_are_all_heard() -> None:
     assert [wish.name for wish, _ in heard] == ["praise", "shorter", "no jokes"]
 
 
+def test_feedback_below_a_quoted_line_is_heard_and_the_line_is_not() -> None:
+    assert [wish.name for wish, _ in wishes("> stop joking\n\nshorter please")] == ["shorter"]
+    assert [wish.name for wish, _ in wishes("shorter please\n```\nbe formal\n```\nstop joking")] == [
+        "shorter",
+        "no jokes",
+    ]
+
+
 def test_feedback_before_or_behind_a_long_paste_is_heard_and_inside_it_is_not() -> None:
     paste = "The quick brown fox jumps over the lazy dog.\n" * 500
     assert [wish.name for wish, _ in wishes(f"Shorter please.\n{paste}")] == ["shorter"]

@@ -218,8 +218,10 @@ _PHRASES: Final[Mapping[str, str]] = {
 }
 _WISH_OF: Final = {phrase: name for name, phrases in _PHRASES.items() for phrase in phrases.split("|")}
 
+# No quotation holds another opening of its kind: so a text of nothing but openings takes no longer than any.
 _QUOTED: Final = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]*`|\"[^\"\n]*\"|“[^”]*”|„[^“”]*[“”]|«[^»]*»|(?<!\w)['‘‚][^'’‘\n]*['’‘](?!\w)|^[ \t]*>.*$",
+    r"```.*?(?:```|\Z)|`[^`\n]*`|\"[^\"\n]*\"|“[^“”]*”|„[^„“”]*[“”]|«[^«»]*»"
+    r"|(?<!\w)['‘‚][^'’‘\n]*['’‘](?!\w)|^[ \t]*>[^\n]*",
     re.DOTALL | re.MULTILINE,
 )
 _SENTENCE: Final = re.compile(r"[^.!?…\n]+(?:[.!?…]+|\n|$)")

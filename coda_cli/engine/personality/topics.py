@@ -75,7 +75,7 @@ _PATTERNS: Final = {
     for topic, words in _WORDS.items()
 }
 _CODE: Final = re.compile(
-    r"```|^\s*(?:def |class |import |#include|SELECT )|\w\(\)|Traceback \(most recent", re.MULTILINE
+    r"```|^[ \t]*(?:def |class |import |#include|SELECT )|\w\(\)|Traceback \(most recent", re.MULTILINE
 )
 
 
