@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from coda_cli.cli.options import complete_persona
 from coda_cli.cli.output import put, put_json, say, style, warn
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.rendering.sanitize import sanitize
@@ -19,13 +20,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def complete_persona(incomplete: str) -> list[str]:
-    """Names for the shell."""
-    from coda_cli.engine.personality.persona import persona_names
-
-    return [name for name in persona_names() if name.startswith(incomplete)]
 
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The persona.", autocompletion=complete_persona)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from coda_cli.cli.loop import run_async
-from coda_cli.cli.options import System
+from coda_cli.cli.options import Persona, System
 from coda_cli.cli.output import put, put_json, say, style, warn
 from coda_cli.cli.templates import Param, TemplateName, show_rendered
 from coda_cli.engine.core.errors import CodaError, LLMBadResponseError, UsageError
@@ -55,11 +55,12 @@ Model = Annotated[
 def show(
     question: Annotated[list[str] | None, typer.Argument(metavar="[QUESTION]", help="What would be asked.")] = None,
     model: Model = None,
+    persona: Persona = None,
     system: System = None,
     json: Json = False,
 ) -> None:
-    """Print every section of the system prompt that a question would go out with, and its tokens."""
-    wired, spec = _wired(model, log=True)
+    """Print every section of the system prompt that a question of a chat would go out with, and its tokens."""
+    wired, spec = _wired(model, persona=persona)
     assembled = run_async(_assembled(wired, spec, " ".join(question or []), system))
     if json:
         put_json(_to_json(assembled, system or ""))
@@ -67,17 +68,28 @@ def show(
         _put(assembled, system or "")
 
 
-def _wired(model: str | None, *, log: bool) -> tuple[Wired, ModelSpec]:
+def _wired(model: str | None, *, persona: str | None = None, alone: bool = False) -> tuple[Wired, ModelSpec]:
+    """A manager as a chat has it, and the model that is meant; *alone*: without persona, memory, tools or traces."""
     from coda_cli import bootstrap
+    from coda_cli.cli.persona_choice import persona_choice
     from coda_cli.settings.load import load_settings
     from coda_cli.settings.model_cache import cached_models
     from coda_cli.settings.model_spec import check_prefix, parse_spec
 
     settings = load_settings()
-    spec = parse_spec(model, settings, cached_models())
+    chosen = persona_choice(persona, settings, once=False)
+    spec = parse_spec(model or (None if alone else chosen.model), settings, cached_models())
     check_prefix(spec, settings)
     name = spec.provider or settings.default_provider
-    wired = bootstrap.wire(settings, only=[name] if name else [], choose=name is None, log=log, tools=log)
+    wired = bootstrap.wire(
+        settings,
+        only=[name] if name else [],
+        choose=name is None,
+        log=not alone,
+        tools=not alone,
+        sections=() if alone else chosen.sections,
+        persona=None if alone else chosen.name,
+    )
     return wired, spec
 
 
@@ -166,7 +178,7 @@ def improve(
     if write and file == "-":
         raise UsageError("stdin can't be written to", hint="name a file, or leave --write out")
     old = _read(file)
-    wired, spec = _wired(model, log=False)
+    wired, spec = _wired(model, alone=True)
     new = run_async(_improved(wired, spec, old))
     lost = sorted(_placeholders(old) - _placeholders(new))
     if lost:
@@ -198,7 +210,6 @@ def _read(file: str) -> str:
 
 async def _improved(wired: Wired, spec: ModelSpec, text: str) -> str:
     async with wired.manager as manager:
-        manager.prompts = None  # no persona, no memory: the prompt alone
         generation = manager.generate_response(
             text, provider=spec.provider, model=spec.model, system_prompt=_IMPROVE, tools=(), stream=False
         )
