@@ -37,9 +37,10 @@ def test_calls_are_lines_and_a_yes_is_a_number(coda: Program) -> None:
         tty.until(lambda text: text.count("empty for no:") == 2)
         person.say("1", "All done.")
         assert (coda.folder / "a.txt").read_text() == "hello\n"
-        person.say("/tree show", "Called calculator(")
         person.type("\x04")
         assert tty.end() == 0
+    with coda.terminal("chat", "--plain", "-c") as tty:
+        tty.until(lambda text: 'Called calculator(expression="2+2"): 4' in text)
 
 
 def test_an_empty_line_is_no_and_a_reason_is_heard(coda: Program) -> None:
