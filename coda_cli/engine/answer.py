@@ -267,7 +267,8 @@ class Answer:
         self._settled = True
         self._totals.add(turn, self._host.price(self._name, self._model, turn.answer.usage))
         self._host.accounts.record(self._plan.conversation_id, self._name, self._model, turn, status, error)
-        if self._sent is not None and status is Status.COMPLETE and turn.answer.usage.reported:
+        counted = turn.answer.usage.reported and not self._rounds.rewritten
+        if self._sent is not None and status is Status.COMPLETE and counted:
             learn = self._host.tokens.learn  # may write a small file
             await asyncio.to_thread(learn, self._name, self._model, self._sent, turn.answer.usage.input_tokens)
 

@@ -45,6 +45,7 @@ class Rounds:
         self._stamp, self._publish = stamp, publish
         self._fruitless = 0
         self.specs: Sequence[ToolSpec] = ()
+        self.rewritten = False  # what is sent is not the request as it was built, but in words of its own
         self.ran: list[ToolCallPart] = []
         self.open: Sequence[ToolCallPart] = ()
         self._results: dict[str, ToolResultPart] = {}
@@ -64,6 +65,7 @@ class Rounds:
             self._tell(ToolsUnavailable, reason=fitting)
             return provider
         self.specs = specs
+        self.rewritten = fitting is not provider
         return fitting
 
     @property
