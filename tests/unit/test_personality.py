@@ -221,6 +221,15 @@ async def test_topics_lean_within_their_bounds_and_never_change_a_neutral_prompt
     assert all(change.cause.startswith("topic: ") for change in manager.changes())
 
 
+async def test_a_topic_is_told_only_where_a_model_is_told_something_else(clock: VirtualClock) -> None:
+    save("close", "[traits]\nverbosity = 0.4")
+    manager = PersonalityManager("close", clock)
+    assert list(await manager.heard(said("Why does this Python function raise an exception?"))) == []
+    assert [change.cause for change in manager.changes()] == ["topic: technical", "topic: technical"]
+    assert "verbosity" in [adapted.trait for adapted in await manager.heard(said("urgent!"))]
+    assert manager.prompt(Situation()) == "Keep answers short: one paragraph, unless more is asked for."
+
+
 async def test_the_same_topic_again_writes_nothing(manager: PersonalityManager) -> None:
     for _ in range(4):
         await manager.heard(said("Write me a poem about rain"))

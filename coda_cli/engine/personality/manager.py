@@ -107,7 +107,8 @@ class PersonalityManager:
     async def heard(self, situation: Situation) -> Sequence[Adapted]:
         """Adapt to what the person said: explicit feedback at once, the topic a little. Raises ConfigError.
 
-        A change by the topic has a `cause` that begins with "topic:".
+        A change by the topic has a `cause` that begins with "topic:". It is listed by `changes()` as every one is, but
+        returned, and so told, only where a model is told something else because of it.
         """
         said = wishes(situation.question)
         topic = None if any(wish.steps for wish, _ in said) else topic_of(situation.question)
@@ -141,9 +142,11 @@ class PersonalityManager:
             for trait, step in wish.steps.items():
                 made += self._move(state, trait, self._wished(state.of(name), trait, step), cause, "feedback", now)
         if topic is not None:
+            before, leant = tables.sentences(self._traits(state.of(name))), list[Adapted]()
             for trait, step in LEANING[topic].items():
                 lean = self._leaning(state.of(name), trait, step, now)
-                made += self._move(state, trait, lean, f"topic: {topic}", "topic", now)
+                leant += self._move(state, trait, lean, f"topic: {topic}", "topic", now)
+            made += leant if tables.sentences(self._traits(state.of(name))) != before else []
         words = [wish.word for wish, _ in said if wish.word] or ([MOOD[topic]] if topic is not None else [])
         kept = state.of(name)
         signals = (*kept.signals, *(Signal(word, now) for word in words))
