@@ -196,6 +196,14 @@ async def test_feedback_acts_at_once_and_is_told(manager: PersonalityManager) ->
     assert manager.prompt(Situation(small=True)) == "Answer in at most three sentences."
 
 
+async def test_a_complaint_ends_the_opposite_at_once(clock: VirtualClock) -> None:
+    save("chatty", "[traits]\nverbosity = 0.95\nformality = 0.05")
+    manager = PersonalityManager("chatty", clock)
+    adapted = await manager.heard(said("too long, and be more formal"))
+    assert [(one.trait, one.after) for one in adapted] == [("verbosity", 0.5), ("formality", 0.5)]
+    assert manager.prompt(Situation()) == ""
+
+
 async def test_stop_joking_goes_all_the_way(clock: VirtualClock) -> None:
     save("clown", "[traits]\nhumour = 1")
     manager = PersonalityManager("clown", clock)

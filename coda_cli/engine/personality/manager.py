@@ -158,7 +158,9 @@ class PersonalityManager:
         value = self._traits(kept)[trait]
         goal = _ALL_THE_WAY.get(step)
         if goal is None:
-            return step
+            # Whoever complains is not told the opposite any more, however far the persona was on the other side.
+            home = tables.NEUTRAL - value
+            return min(step, home) if step < 0 else max(step, home)
         return min(0.0, goal - value) if step < 0 else max(0.0, goal - value)
 
     def _leaning(self, kept: Kept, trait: str, step: float, now: float) -> float:
