@@ -34,6 +34,7 @@ _COMMANDS: Final = {
     "mcp": _Lazy("coda_cli.cli.mcp_serve", "app", "Be an MCP server: your chats for other programs."),
     "personas": _Lazy("coda_cli.cli.personas", "app", "Who answers: list, show, make your own."),
     "prompt": _Lazy("coda_cli.cli.prompt", "app", "What a model is told, and making a prompt better."),
+    "memory": _Lazy("coda_cli.cli.memory", "app", "What is remembered: list, search, add, forget."),
     "templates": _Lazy("coda_cli.cli.templates", "app", "Prompts to use again, with variables."),
     "config": _Lazy("coda_cli.cli.config", "app", "Show, check and edit the settings; set keys."),
     "doctor": _Lazy("coda_cli.cli.doctor", "doctor", "What is wrong here, and how to mend it."),

@@ -20,7 +20,8 @@ from urllib.parse import quote
 from coda_cli import paths
 from coda_cli.engine.memory.file import MemoryFile, Stamp
 from coda_cli.engine.memory.record import Memory, from_json, to_json
-from coda_cli.engine.memory.words import spaced
+from coda_cli.engine.memory.thesaurus import alike
+from coda_cli.engine.memory.words import COMMON, spaced
 
 VERSION: Final = 1
 """Of the tables below: an index of another one is made anew."""
@@ -33,24 +34,20 @@ CREATE VIRTUAL TABLE words USING fts5 (text, content = '', tokenize = "porter un
 """
 _TABLES: Final = ("words", "meta", "memory", "vector")
 _MANY: Final = 500
+LIKE: Final = 0.85
+"""What a word counts that only means about the same as the one that was looked for."""
+EVERYDAY: Final = 0.5
+"""What a word counts that is common in any English, however rare it is among the memories."""
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A memory that holds one of the words. `score`: of BM25, the higher the better; `matched` are its words."""
-
-    memory: Memory
-    score: float
-    matched: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Hits:
-    """What was found, the best first. `weights`: how much each word that was looked for tells (its IDF)."""
+    """Where something was found: place -> its share of what was looked for, and how rare its rarest word is (0 "
+    "to 1)."""
 
-    hits: tuple[Hit, ...]
-    weights: dict[str, float]
+    covered: dict[int, float]
+    rarest: dict[int, float]
 
 
 class MemoryIndex:
@@ -66,8 +63,8 @@ class MemoryIndex:
         """Grows whenever the content has changed."""
 
     def search(self, words: Sequence[str], limit: int, *, ended: bool = False) -> Hits:
-        """The best *limit* memories that hold one of *words*. Raises MemoryStoreError."""
-        return self._ask(lambda db: _search(db, words, limit, ended)) if words else Hits((), {})
+        """The best *limit* memories (by BM25) that hold one of *words*, or one like it. Raises MemoryStoreError."""
+        return self._ask(lambda db: _search(db, words, limit, ended)) if words else Hits({}, {})
 
     def of_kind(self, kind: str, limit: int) -> list[Memory]:
         """The memories of *kind* that hold, in the order of the file. Raises MemoryStoreError."""
@@ -225,23 +222,48 @@ def indexed(text: str) -> str:
 
 
 def _search(database: sqlite3.Connection, words: Sequence[str], limit: int, ended: bool) -> Hits:
-    quoted = {word: '"' + indexed(word).replace('"', '""') + '"' for word in words}
     ((total,),) = database.execute("SELECT count(*) FROM memory").fetchall()
     select = (
-        "SELECT key, record, -bm25(words) FROM words JOIN memory ON key = words.rowid "
+        "SELECT words.rowid FROM words JOIN memory ON key = words.rowid "
         "WHERE words MATCH ? AND ended <= ? ORDER BY rank LIMIT ?"
     )
-    rows = database.execute(select, (" OR ".join(quoted.values()), int(ended), limit)).fetchall()
-    keys = {key: set[str]() for key, _, _ in rows}
-    weights: dict[str, float] = {}
+    own = {word: _quoted((word,)) for word in words}
+    wide = {word: _quoted((word, *alike(word))) for word in words}
+    keys = [key for (key,) in database.execute(select, (" OR ".join(wide.values()), int(ended), limit))]
+    covered, rarest = dict.fromkeys(keys, 0.0), dict.fromkeys(keys, 0.0)
+    whole = 0.0
+    for word in words:
+        # A word that nobody said tells no more than what it means.
+        usual = EVERYDAY if word in COMMON else 1.0
+        rare = usual * idf(_count(database, own[word]), total)
+        weight = min(rare, usual * idf(_count(database, wide[word]), total)) if wide[word] != own[word] else rare
+        whole += weight
+        exact = _holding(database, own[word], keys)
+        for key in exact:
+            covered[key] += weight
+            rarest[key] = max(rarest[key], rare)
+        for key in _holding(database, wide[word], keys) - exact if wide[word] != own[word] else ():
+            covered[key] += LIKE * weight
+            rarest[key] = max(rarest[key], LIKE * weight)
+    most = idf(1, total)
+    shares = {key: value / whole for key, value in covered.items()}
+    return Hits(shares, {key: min(1.0, value / most) for key, value in rarest.items()})
+
+
+def _quoted(words: Sequence[str]) -> str:
+    return " OR ".join('"' + indexed(word).replace('"', '""') + '"' for word in words)
+
+
+def _count(database: sqlite3.Connection, match: str) -> int:
+    ((count,),) = database.execute("SELECT count(*) FROM words WHERE words MATCH ?", (match,)).fetchall()
+    return int(count)
+
+
+def _holding(database: sqlite3.Connection, match: str, keys: Sequence[int]) -> set[int]:
+    """Those of *keys* whose text matches."""
     places = ",".join("?" * len(keys))
-    for word, term in quoted.items():
-        ((count,),) = database.execute("SELECT count(*) FROM words WHERE words MATCH ?", (term,)).fetchall()
-        weights[word] = idf(count, total)
-        match = f"SELECT rowid FROM words WHERE words MATCH ? AND rowid IN ({places})"  # noqa: S608  # question marks
-        for (key,) in database.execute(match, (term, *keys)) if count else ():
-            keys[key].add(word)
-    return Hits(tuple(Hit(_memory(record), score, frozenset(keys[key])) for key, record, score in rows), weights)
+    select = f"SELECT rowid FROM words WHERE words MATCH ? AND rowid IN ({places})"  # noqa: S608  # question marks  # question marks
+    return {key for (key,) in database.execute(select, (match, *keys))}
 
 
 def idf(count: int, total: int) -> float:
@@ -255,7 +277,7 @@ def idf(count: int, total: int) -> float:
 
 def _at(database: sqlite3.Connection, keys: Sequence[int]) -> dict[int, Memory]:
     places = ",".join("?" * len(keys))
-    select = f"SELECT key, record FROM memory WHERE key IN ({places})"  # noqa: S608  # question marks
+    select = f"SELECT key, record FROM memory WHERE key IN ({places})"  # noqa: S608  # question marks  # question marks
     return {key: _memory(record) for key, record in database.execute(select, tuple(keys))}
 
 

@@ -234,6 +234,11 @@ class Keeper:
         why = f"{len(exact)} memories have an id that begins with" if exact else "there is no memory"
         raise UsageError(f"{why} {one_line(memory_id)[:80]!r}", hint="`coda memory list` shows their ids")
 
+    def known(self, text: str) -> MemoryNote | None:
+        """The memory that holds and says the same as *text*."""
+        there = (one for one in self._file.memories() if one.holds and one.kind != "gist" and same(one.text, text))
+        return next((one.note() for one in there), None)
+
     def why(self, memory_id: str) -> tuple[Memory, list[Given]]:
         """The memory and the answers it was given to."""
         memory = self.found(memory_id)

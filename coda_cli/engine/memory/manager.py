@@ -141,6 +141,14 @@ class MemoryManager:
         """The memory with this id, or the one whose id begins so. Raises UsageError for none or several."""
         return await self._do(lambda keeper: keeper.found(memory_id))
 
+    async def find(self, memory_id: str) -> MemoryNote:
+        """`get`, as a prompt and a tool see it. Raises UsageError."""
+        return (await self.get(memory_id)).note()
+
+    async def known(self, text: str) -> MemoryNote | None:
+        """The memory that says the same as *text*, None for none."""
+        return await self._do(lambda keeper: keeper.known(text))
+
     async def why(self, memory_id: str) -> tuple[Memory, _Answers]:
         """A memory, and the answers it was given to, the latest first. Raises UsageError."""
         return await self._do(lambda keeper: keeper.why(memory_id))

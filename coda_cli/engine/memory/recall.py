@@ -1,56 +1,74 @@
 """Which memories matter for a question: words (BM25) and, where installed, meaning, then time, use, place and weight.
 
-Every memory that shares a telling word with the question, or is near it in meaning, gets a relevance from 0 to 1:
-how much of what the question says it covers (by IDF), and how near it is. Those below a threshold are left out, so that
-a question that has nothing to do with any memory recalls none.
+BM25 and the nearest vectors name the candidates. How much each matters is a sum of how much of the question it covers,
+how rare its words are, how near it is, and whether the question is about the person at all; below 0 it is left out, so
+that a question that has nothing to do with any memory recalls none.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
 
 from coda_cli.engine.core.prompts import Situation
-from coda_cli.engine.memory.index import Hits, MemoryIndex
+from coda_cli.engine.memory.index import MemoryIndex
 from coda_cli.engine.memory.record import Memory
+from coda_cli.engine.memory.subjects import subject_asked, subject_of
 from coda_cli.engine.memory.times import Days, days_in, speaks_of_the_past
 from coda_cli.engine.memory.vectors import Vectors
-from coda_cli.engine.memory.words import terms
+from coda_cli.engine.memory.words import folded, terms
 
-CANDIDATES: Final = 60
+CANDIDATES: Final = 40
 MOST_TERMS: Final = 24
 MOST_CHARACTERS: Final = 2000
 """Of a question that are looked at: a pasted file is no question."""
 MOST: Final = 8
 """Memories that are recalled anew for one question."""
 HALF_LIFE: Final = 180.0
-"""Days after which what is not used weighs half as much (in the small part that time decides)."""
+"""Days after which what is not used has lost half of what its freshness adds."""
+_BY_TIME: Final = 4.0
+"""How far below 0 a memory may be that is of the very days that the question names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The numbers of the ranking. Set on one half of the published questions, checked on the other."""
+    """The numbers of the ranking: how much a memory matters is their sum, above 0 it is recalled.
 
-    cover: float = 1.0
-    words_alone: float = 0.42
-    """What a memory must cover of the question where words alone decide."""
-    meaning: float = 0.9
-    together: float = 0.50
-    """What words and meaning must reach together."""
-    near: float = 0.25
-    """The cosine from which on meaning counts at all."""
+    `covered`: the share of the question (by IDF) that its words cover; `rarest`: how rare the rarest of them is;
+    `near`: the cosine; `personal`: the question speaks of the person. Set on one half of the published questions.
+    """
+
+    bias: float
+    covered: float
+    rarest: float
+    near: float
+    personal: float
+    personal_covered: float
+    personal_near: float
+    gap: float
+    """How much less than the best one a memory may matter."""
 
 
-SCALE: Final = Scale()
+WORDS: Final = Scale(-8.1, 4.6, 6.2, 0.0, 1.2, 4.1, 0.0, 2.5)
+MEANING: Final = Scale(-7.3, 5.9, 2.9, 4.7, 0.9, 2.5, -1.0, 2.8)
+_PERSONAL: Final = re.compile(
+    r"\b(?:i|i'm|i've|me|my|mine|we|us|our|ours|ich|mein\w*|mir|mich|wir|unser\w*|je|j'|mon|ma|mes|moi|nous|notre|nos"
+    r"|yo|mi|mis|nosotros|nuestr\w+)\b"
+)
+_ASIDE: Final = re.compile(
+    r"\bhow (?:do|can|could|would|should|might) (?:i|we)\b|\b(?:tell|give|show|help|explain(?: to)?|teach"
+    r"|let) (?:me|us)\b"
+)
+"""Where "I" is anybody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A memory and how much it matters."""
+    """A memory, how much it matters (above 0), and by what they are ordered."""
 
     memory: Memory
     relevance: float
@@ -58,66 +76,72 @@ class Found:
 
 
 def recalled(
-    index: MemoryIndex, vectors: Vectors | None, situation: Situation, limit: int = MOST, scale: Scale = SCALE
+    index: MemoryIndex, vectors: Vectors | None, situation: Situation, limit: int = MOST, scale: Scale | None = None
 ) -> list[Found]:
     """The memories that matter for the question of *situation*, the best first. Raises MemoryStoreError."""
+    scale = scale or (WORDS if vectors is None else MEANING)
     question = situation.question[:MOST_CHARACTERS]
-    looked_for = terms(question)[:MOST_TERMS]
     today = _day(situation.day)
     days = days_in(question, today) if today is not None else None
     past = speaks_of_the_past(question)
-    hits = index.search(looked_for, CANDIDATES, ended=past)
-    near = vectors.nearest(question, CANDIDATES) if vectors is not None and looked_for else {}
-    relevance = _relevances(index, hits, near, scale, with_meaning=vectors is not None)
-    least = scale.together if vectors is not None else scale.words_alone
-    found = [
-        Found(memory, value, value * _weight(memory, situation, today, days, past))
-        for memory, value in relevance.values()
-        if (value >= least or _asked_by_time(memory, value, days, least))
-        and (memory.holds or past)
-        and _belongs(memory, situation)
-    ]
+    features = features_of(index, vectors, question, ended=past)
+    subject = subject_asked(question)
+    least = -_BY_TIME if days or subject else 0
+    values = {key: value for key, one in features.items() if (value := _value(scale, one)) > least}
+    found: list[Found] = []
+    for key, memory in index.at(tuple(values)).items():
+        in_time, meant = _in_days(memory, days), subject is not None and subject_of(memory.text) == subject
+        if (values[key] > 0 or in_time or meant) and (memory.holds or past) and _belongs(memory, situation):
+            rank = values[key] + _more(memory, situation, today, past) + _BY_TIME * meant
+            rank += 0 if days is None else in_time - 0.5
+            found.append(Found(memory, values[key], rank))
+    best = max((one.rank for one in found), default=0.0)
+    found = [one for one in found if one.rank >= best - scale.gap]
     return sorted(found, key=lambda one: (-one.rank, one.memory.id))[:limit]
 
 
-def _relevances(
-    index: MemoryIndex, hits: Hits, near: Mapping[int, float], scale: Scale, *, with_meaning: bool
-) -> dict[str, tuple[Memory, float]]:
-    whole = sum(hits.weights.values()) or 1.0
-    words = {hit.memory.id: (hit.memory, sum(hits.weights[one] for one in hit.matched) / whole) for hit in hits.hits}
-    if not with_meaning:
-        return words
-    meaning = {memory.id: (memory, near[key]) for key, memory in index.at(tuple(near)).items()}
-    out: dict[str, tuple[Memory, float]] = {}
-    for identifier in words.keys() | meaning.keys():
-        memory = (words.get(identifier) or meaning[identifier])[0]
-        covered = words[identifier][1] if identifier in words else 0.0
-        close = meaning[identifier][1] if identifier in meaning else 0.0
-        close = max(0.0, close) if close >= scale.near else 0.0
-        out[identifier] = (memory, scale.cover * covered + scale.meaning * close)
-    return out
+Features = tuple[float, float, float, float]
+"""Of a memory and a question: covered, rarest, near, personal."""
 
 
-def _weight(memory: Memory, situation: Situation, today: date | None, days: Days | None, past: bool) -> float:
-    """How much more or less *memory* matters than its relevance says; 1 is as much."""
-    weight = 0.9 + 0.2 * memory.importance + 0.02 * min(5.0, math.log1p(memory.uses))
+def features_of(
+    index: MemoryIndex, vectors: Vectors | None, question: str, *, ended: bool = False
+) -> dict[int, Features]:
+    """What is known of every memory that may matter, by its place. Raises MemoryStoreError."""
+    looked_for = terms(question)[:MOST_TERMS]
+    if not looked_for:
+        return {}
+    hits = index.search(looked_for, CANDIDATES, ended=ended)
+    near = vectors.nearest(question, CANDIDATES, hits.covered) if vectors is not None else {}
+    personal = float(_PERSONAL.search(_ASIDE.sub(" ", folded(question))) is not None)
+    return {
+        key: (hits.covered.get(key, 0.0), hits.rarest.get(key, 0.0), near.get(key, 0.0), personal)
+        for key in hits.covered.keys() | near.keys()
+    }
+
+
+def _value(scale: Scale, features: Features) -> float:
+    covered, rarest, near, personal = features
+    said = scale.covered * covered + scale.rarest * rarest + scale.near * near
+    own = scale.personal + scale.personal_covered * covered + scale.personal_near * near
+    return scale.bias + said + personal * own
+
+
+def _in_days(memory: Memory, days: Days | None) -> bool:
+    made = _day(memory.created) if days is not None else None
+    return days is not None and made is not None and days[0] <= made <= days[1]
+
+
+def _more(memory: Memory, situation: Situation, today: date | None, past: bool) -> float:
+    """How much more *memory* matters by its weight, use, age and place than its relevance says."""
+    more = 0.4 * memory.importance + 0.05 * min(5.0, math.log1p(memory.uses))
     made = _day(memory.created)
     if today is not None and made is not None:
         last = max(made, _day(memory.last_used) or made)
-        weight += 0.08 * 0.5 ** (max(0, (today - last).days) / HALF_LIFE)
-    if days is not None and made is not None:
-        weight *= 1.5 if days[0] <= made <= days[1] else 0.75
+        more += 0.3 * 0.5 ** (max(0, (today - last).days) / HALF_LIFE)
     if memory.folder and _here(memory, situation.folder):
-        weight += 0.15
-    if not memory.holds:
-        weight *= 0.95 if past else 0.5
-    return weight
-
-
-def _asked_by_time(memory: Memory, relevance: float, days: Days | None, least: float) -> bool:
-    """Whether the day speaks for a memory whose words alone would not."""
-    made = _day(memory.created) if days is not None else None
-    return days is not None and made is not None and days[0] <= made <= days[1] and relevance >= 0.6 * least
+        more += 0.3
+    return more + (1.5 if past and not memory.holds else 0.0)
 
 
 def _belongs(memory: Memory, situation: Situation) -> bool:

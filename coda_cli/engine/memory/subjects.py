@@ -116,3 +116,32 @@ def _choice(plain: str) -> str | None:
     if found is None or found["one"].startswith(("to ", "not ")):
         return None
     return "choice: " + " / ".join(sorted((found["one"].strip(), found["two"].strip(" ."))))
+
+
+_ASKED: Final = (
+    (
+        "home",
+        (
+            r"\bwhere (?:do|did|am|are) (?:i|we) (?:now )?(?:live|living|based|reside)|\b(?:which|what) (?:city"
+            r"|town) (?:do|did|am)"
+            r" i (?:live|move|living)|\bwo wohne ich|\bou est-ce que j'habite|\bdonde vivo"
+        ),
+    ),
+    (
+        "work",
+        (
+            r"\bwhere (?:do|did) i work|\b(?:who|which company|what company) (?:do|did) i (?:work for|join)"
+            r"|\bwho is my employer"
+            r"|\bwo arbeite ich"
+        ),
+    ),
+    ("name", r"\bwhat(?:'s| is) my name\b|\bwie heisse ich|\bcomment je m'appelle|\bcomo me llamo"),
+    ("age", r"\bhow old am i\b"),
+)
+_QUESTIONS: Final = tuple((name, re.compile(pattern)) for name, pattern in _ASKED)
+
+
+def subject_asked(question: str) -> str | None:
+    """The subject that *question* asks for in its usual words, None for none."""
+    plain = folded(question).replace("’", "'")
+    return next((name for name, pattern in _QUESTIONS if pattern.search(plain)), None)

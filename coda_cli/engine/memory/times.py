@@ -30,7 +30,7 @@ _AGO: Final = re.compile(r"\b(\d{1,3}|a|an|couple of|few|" + "|".join(_NUMBERS) 
 _FORMER: Final = re.compile(
     r"\b(?:used to|before|previous(?:ly)?|former(?:ly)?|originally|old|earlier|in the past|back then|fruher"
     r"|vorher|avant"
-    r"|auparavant|antes|was|did)\b"
+    r"|auparavant|antes)\b"
 )
 _IN_MONTH: Final = re.compile(r"\b(?:in|last|this|of|during|since) (" + "|".join(_MONTHS) + r")\b(?: (\d{4}))?")
 _ON_DAY: Final = re.compile(r"\b(?:on|last) (" + "|".join(_WEEKDAYS) + r")\b")

@@ -6,11 +6,13 @@ Without the extra `semantic` there are none, and words alone decide. NumPy and t
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from coda_cli.engine.memory.index import MemoryIndex
+from coda_cli.engine.memory.words import terms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float32]
 
 SIZE: Final = 256
+ROUGH: Final = 64
+"""The first so many numbers say roughly the same (the model was trained so): they make the shortlist."""
 _BATCH: Final = 512
 
 
@@ -34,10 +38,12 @@ class Vectors:
         self._index = index
         self._generation = -1
         self._keys: tuple[int, ...] = ()
+        self._places: dict[int, int] = {}
         self._matrix: Matrix | None = None
+        self._rough: Matrix
 
-    def nearest(self, question: str, limit: int) -> dict[int, float]:
-        """Place of a memory in the index -> cosine of the angle to *question*, the nearest *limit*.
+    def nearest(self, question: str, limit: int, others: Iterable[int] = ()) -> dict[int, float]:
+        """Place of a memory in the index -> cosine of the angle to *question*: the nearest *limit*, and *others*.
 
         Raises MemoryStoreError.
         """
@@ -46,9 +52,18 @@ class Vectors:
         matrix = self._current()
         if matrix is None:
             return {}
-        near = matrix @ embedded([question])[0]
-        best = np.argsort(-near)[:limit] if len(near) <= limit else np.argpartition(-near, limit)[:limit]
-        return {self._keys[int(place)]: float(near[place]) for place in best}
+        asked = embedded([" ".join(terms(question))])[0]
+        # Not `@`: the threads of a BLAS cost more than they bring for so little, and wait on a busy machine.
+        rough = np.einsum("ij,j->i", self._rough, asked[:ROUGH])
+        shortlist = 4 * limit
+        best = np.arange(len(rough)) if len(rough) <= shortlist else np.argpartition(-rough, shortlist)[:shortlist]
+        near = np.einsum("ij,j->i", matrix[best], asked)
+        found = {self._keys[int(best[place])]: float(near[place]) for place in np.argsort(-near)[:limit]}
+        wanted = [(key, place) for key in others if key not in found and (place := self._places.get(key)) is not None]
+        if wanted:
+            more = np.einsum("ij,j->i", matrix[[place for _, place in wanted]], asked)
+            found |= {key: float(value) for (key, _), value in zip(wanted, more, strict=True)}
+        return found
 
     def _current(self) -> Matrix | None:
         generation = self._index.fresh()
@@ -63,8 +78,11 @@ class Vectors:
             self._index.keep_vectors([(key, row.tobytes()) for (key, _), row in zip(part, made, strict=True)])
         rows = [(key, value) for key, value in self._index.vectors() if len(value) == 4 * SIZE]
         self._keys = tuple(key for key, _ in rows)
+        self._places = {key: place for place, key in enumerate(self._keys)}
         joined = np.frombuffer(b"".join(value for _, value in rows), dtype=np.float32)
         self._matrix = joined.reshape(len(rows), SIZE) if rows else None
+        if self._matrix is not None:
+            self._rough = np.ascontiguousarray(self._matrix[:, :ROUGH])
         self._generation = generation
         return self._matrix
 

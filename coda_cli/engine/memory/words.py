@@ -19,7 +19,8 @@ _STOP: Final = (
     "just know let like ll m many may me might more most much must my myself no not now of off on one or our out "
     "over please re really s same she should so some something such t tell than that the their them then there these "
     "they thing things this those to too up us use used using ve very want was we were what when where which while "
-    "who whom whose why will with would yes you your yours remember remind recall "
+    "who whom whose why will with would yes you your yours remember remind recall next last ago today yesterday "
+    "tomorrow week weeks month months year years e "
     # German
     "aber als am auch auf aus bei bin bist da das dass dein deine dem den der des die dir du ein eine einem einen "
     "einer er es fur hab habe haben hast hat ich ihr im in ist ja kann kannst mein meine meinen meiner mich mir mit "
@@ -33,6 +34,19 @@ _STOP: Final = (
     "al como con cual cuando de del donde el ella en era es esta este esto estoy ha han he la las le lo los me mi mis "
     "muy no nos o para pero por que quien se si sin sobre soy su sus te tu tus un una y yo"
 )
+_EVERYDAY: Final = (
+    "able add allow answer area ask back bad begin best better big bit bring build buy call called care case change "
+    "close come common create cut different early end enjoy everything example expect fall far feel few find fine "
+    "first found four full fun give go going good great group grow half hand hard hear help high hold hope hour idea "
+    "important keep kind kinds large late later leave left less level life line list little long look lot low main "
+    "make man mean meet mention middle minute moment move name need new nice number often old open order own part "
+    "people person pick picked place plan point possible problem put question quick real reason right room say said "
+    "second see seem send set several short show side sit size small sort sound stand start stay step stop suggest "
+    "sure take talk talked thank think three time times together told took top touch try turn two type understand "
+    "until usual usually wait way well whole win word world write written wrong young"
+)
+COMMON: Final = frozenset(_EVERYDAY.split())
+"""Words that everybody uses for anything."""
 STOP: Final = frozenset(_STOP.split())
 """Words that say nothing about what is meant."""
 _NEGATIONS: Final = frozenset(

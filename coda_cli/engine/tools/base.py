@@ -8,9 +8,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from coda_cli.engine.core.ports import ToolSpec
+from coda_cli.engine.core.prompts import MemoryNote, Noticed
 from coda_cli.engine.core.tools import Arguments, Effect, ToolOutput, Touches
 from coda_cli.engine.tools.results import output_of
 
@@ -19,13 +20,49 @@ class ToolError(Exception):
     """A call cannot be done; the text tells the model what to mend."""
 
 
+class MemoryTools(Protocol):
+    """What the tools of memory may do with it (see `memory.MemoryManager`). Raises only CodaError."""
+
+    async def search(self, query: str, limit: int = 20, *, folder: Path | None = None) -> Sequence[MemoryNote]:
+        """The memories that speak of *query*, the best first."""
+        ...
+
+    async def known(self, text: str) -> MemoryNote | None:
+        """The memory that says the same as *text*."""
+        ...
+
+    async def find(self, memory_id: str) -> MemoryNote:
+        """The memory with this id. Raises UsageError."""
+        ...
+
+    async def add(
+        self,
+        text: str,
+        kind: Literal["fact", "preference", "note"] = "fact",
+        *,
+        folder: Path | None = None,
+        conversation: str = "",
+    ) -> Noticed:
+        """Keep *text*; what was done, "refused" for a secret."""
+        ...
+
+    async def edit(self, memory_id: str, text: str) -> Noticed:
+        """Give a memory another text."""
+        ...
+
+    async def forget(self, memory_id: str) -> Noticed:
+        """Take a memory out for good."""
+        ...
+
+
 @dataclass(slots=True)
 class ToolContext:
     """What a tool may ask of the program while it runs.
 
     `folder` is the working folder. `cancelled` is set when the call is stopped or its time is over: a tool that works
     in a thread must look at it. `progress(text)` shows a piece of output to the person (from any thread). `ask` puts a
-    question to the person and gives None where nobody answers. `timeout` is the seconds that the call has.
+    question to the person and gives None where nobody answers. `timeout` is the seconds that the call has. `memory` is
+    None where memory is off, and in a conversation that is not kept.
     """
 
     call_id: str = ""
@@ -35,6 +72,7 @@ class ToolContext:
     cancelled: threading.Event = field(default_factory=threading.Event)
     progress: Callable[[str], None] = lambda text: None
     ask: Callable[[str, Sequence[str]], Awaitable[str | None]] | None = None
+    memory: MemoryTools | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,139 @@
+"""`/memory`: what is remembered, and saying what should be."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final
+
+from coda_cli.chat.command_parts import beginning_with, cell
+from coda_cli.chat.commands import Command
+from coda_cli.chat.front import Front, Option
+from coda_cli.engine.core.errors import UsageError
+from coda_cli.engine.core.prompts import MemoryNote
+from coda_cli.engine.memory.manager import MemoryManager
+
+_ACTIONS: Final = {
+    "list": "everything that holds",
+    "search": "what speaks of some words",
+    "add": "remember a text",
+    "forget": "take a memory out for good",
+    "why": "where a memory comes from, and which answers were given it",
+    "on": "remember and recall again, in this program",
+    "off": "neither remember nor recall, in this program",
+}
+
+
+def _memory(front: Front) -> MemoryManager:
+    found = front.session.manager.memory
+    if not isinstance(found, MemoryManager):
+        raise UsageError("memory is switched off", hint="set `memory_integration_enabled = true` in coda.toml")
+    return found
+
+
+async def memory(front: Front, text: str) -> None:
+    """List what is remembered, or do one thing with it."""
+    manager = _memory(front)
+    action, _, rest = text.partition(" ")
+    rest = rest.strip()
+    if action in ("on", "off") and not rest:
+        manager.enabled = action == "on"
+        front.note(f"memory is {action}" + ("" if manager.enabled else ": nothing is remembered, nothing recalled"))
+        return
+    run = _RUN.get(action or "list")
+    if run is None:
+        raise UsageError(f"there is no /memory {action}", hint=f"write one of: {', '.join(_ACTIONS)}")
+    await run(front, manager, rest)
+
+
+async def _list(front: Front, manager: MemoryManager, _: str) -> None:
+    notes = [one.note() for one in await manager.list()]
+    for problem in manager.problems:
+        front.note(problem)
+    if not notes:
+        front.note('nothing is remembered; say "remember that ...", or /memory add TEXT')
+        return
+    front.document("What is remembered", _table(notes))
+
+
+async def _search(front: Front, manager: MemoryManager, query: str) -> None:
+    if not query:
+        raise UsageError("say what to look for", hint="/memory search the parser")
+    notes = await manager.search(query)
+    if notes:
+        front.document("What is remembered", _table(notes))
+    else:
+        front.note("nothing that is remembered speaks of that")
+
+
+async def _add(front: Front, manager: MemoryManager, text: str) -> None:
+    if not text:
+        raise UsageError("say what to remember", hint="/memory add I prefer metric units")
+    _writable(front)
+    done = await manager.add(text, conversation=front.session.conversation_id or "")
+    front.note(f"{done.action}: {done.text}")
+
+
+async def _forget(front: Front, manager: MemoryManager, text: str) -> None:
+    _writable(front)
+    memory_id = text or await _chosen(front, manager, "Which one is to be forgotten?")
+    if memory_id:
+        front.note(f"forgotten: {(await manager.forget(memory_id)).text}")
+
+
+async def _why(front: Front, manager: MemoryManager, text: str) -> None:
+    memory_id = text or await _chosen(front, manager, "Of which one?")
+    if not memory_id:
+        return
+    found, answers = await manager.why(memory_id)
+    note = found.note()
+    lines = [
+        f"{cell(note.text)}\n",
+        f"- told {note.day} " + (f"in `{cell(note.source)}`" if note.source else "by hand"),
+    ]
+    lines += [] if found.holds else [f"- ended {found.ended_at[:10]} by `{cell(found.ended_by)}`"]
+    lines += ["- a preference: every answer is given it"] if found.kind == "preference" and found.holds else []
+    lines += [f"- given {one.time} to `{cell(one.conversation or 'a chat that is not kept')}`" for one in answers[:50]]
+    front.document("Where it comes from", "\n".join(lines))
+
+
+def _writable(front: Front) -> None:
+    if front.session.incognito:
+        raise UsageError("this chat is incognito: its memory stays as it is", hint="do it in another chat")
+
+
+async def _chosen(front: Front, manager: MemoryManager, question: str) -> str | None:
+    notes = [one.note() for one in await manager.list()]
+    place = (
+        await front.choose(question, [Option(one.text, f"{one.kind} {one.day}") for one in notes]) if notes else None
+    )
+    return None if place is None else notes[place].id
+
+
+def _table(notes: Iterable[MemoryNote]) -> str:
+    rows = [f"| `{cell(one.id)}` | {one.kind} | {one.day} | {cell(one.text)} |" for one in notes]
+    return "\n".join(["| id | kind | told | what |", "|---|---|---|---|", *rows])
+
+
+_RUN: Final[dict[str, Callable[[Front, MemoryManager, str], Awaitable[None]]]] = {
+    "list": _list,
+    "search": _search,
+    "add": _add,
+    "forget": _forget,
+    "why": _why,
+}
+
+
+def _complete(_: Front, typed: str) -> Sequence[tuple[str, str]]:
+    return beginning_with(typed, list(_ACTIONS.items()))
+
+
+COMMANDS: Final = (
+    Command(
+        "memory",
+        "[list|search|add|forget|why|on|off]",
+        "What is remembered from one chat to the next",
+        memory,
+        "What the model gets",
+        complete=_complete,
+    ),
+)
