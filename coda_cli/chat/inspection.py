@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from coda_cli.chat.command_parts import cell
 from coda_cli.chat.session import ChatSession
+from coda_cli.chat.shares import SYSTEM, Share, kind, of_request, of_sections, of_tools
 from coda_cli.chat.words import money
 from coda_cli.engine.conversations.context import Limits
 from coda_cli.engine.conversations.outline import fenced
@@ -24,22 +25,14 @@ from coda_cli.engine.core.events import (
     ResponseError,
     RetryScheduled,
 )
-from coda_cli.engine.core.messages import AudioPart, FilePart, ImagePart, LLMMessage, MessageRole, system
+from coda_cli.engine.core.messages import AudioPart, FilePart, ImagePart, MessageRole, system
 from coda_cli.engine.core.ports import ProviderRequest, ToolSpec
+from coda_cli.engine.core.prompts import Section, Situation, day_of
 from coda_cli.engine.generation import Generation
 from coda_cli.engine.redact import hide
 
 _BAR: Final = 24
 NOT_TOLD: Final = "in Coda's words: this provider does not tell what it sends"
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """One part of the window, in tokens (an estimate)."""
-
-    name: str
-    tokens: int
-    messages: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +66,7 @@ async def window_of(session: ChatSession) -> Window:
     parts: dict[str, list[int]] = defaultdict(list)
     prompt = await session.system_prompt()
     if prompt:
-        parts["system prompt"].append(count(system(prompt)))
+        parts[SYSTEM].append(count(system(prompt)))
     if session.conversation_id is not None:
         kept = await session.conversations.stored_branch(session.conversation_id)
         covered = set(kept.summary.covers) if kept.summary is not None else set()
@@ -83,13 +76,26 @@ async def window_of(session: ChatSession) -> Window:
             if message.message_id in kept.pinned:
                 parts["pinned messages"].append(count(message))
             elif message.message_id not in covered:
-                parts[_kind(message)].append(count(message))
+                parts[kind(message)].append(count(message))
     shares = tuple(Share(name, sum(counts), len(counts)) for name, counts in parts.items())
-    if specs := await _tool_specs(session, provider, model):
-        asked = ProviderRequest(model=model, messages=(), tools=specs)
-        tokens = counter.request(asked) - counter.request(replace(asked, tools=()))
-        shares = (Share("tools", tokens, len(specs)), *shares)
+    sections = of_sections(counter, await _sections(session))
+    tools = of_tools(counter, model, await _tool_specs(session, provider, model))
+    shares = (
+        *tools,
+        *(share for share in shares if share.name == SYSTEM),
+        *sections,
+        *(share for share in shares if share.name != SYSTEM),
+    )
     return Window(provider, model, limits.window, limits.reserve, shares)
+
+
+async def _sections(session: ChatSession) -> Sequence[Section]:
+    """What the system prompt of the next question is assembled of, as far as the question does not decide it."""
+    manager = session.manager
+    if manager.prompts is None:
+        return ()
+    now = Situation(day=day_of(manager.clock.now()), folder=manager.folder, incognito=not manager.remembers)
+    return (await manager.prompts.assemble(None, now)).sections
 
 
 async def _tool_specs(session: ChatSession, provider: str, model: str) -> Sequence[ToolSpec]:
@@ -100,13 +106,6 @@ async def _tool_specs(session: ChatSession, provider: str, model: str) -> Sequen
     await tools.ready()
     specs = tools.specs(manager.config.function_calling, session.tools)
     return () if isinstance(tools.fitted(manager.provider(provider), model, specs), str) else specs
-
-
-def _kind(message: LLMMessage) -> str:
-    if any(isinstance(part, ImagePart | AudioPart | FilePart) for part in message.parts):
-        return "questions with attachments"
-    names = {MessageRole.USER: "questions", MessageRole.ASSISTANT: "answers", MessageRole.TOOL: "tool results"}
-    return names.get(message.role, "system messages")
 
 
 async def context_text(session: ChatSession) -> str:
@@ -199,12 +198,10 @@ def _told(event: Event) -> str:
 def _shares(session: ChatSession, generation: Generation, request: ProviderRequest) -> list[str]:
     outcome = generation.outcome
     name = outcome.response.provider if outcome is not None else ""
-    count = session.manager.tokens.counter(name, request.model).message
-    sums: dict[str, int] = defaultdict(int)
-    for message in request.messages:
-        sums["system prompt" if message.role is MessageRole.SYSTEM else _kind(message)] += count(message)
-    whole = max(1, sum(sums.values()))
-    return [f"- {part}: {tokens:,} ({_percent(tokens, whole)})" for part, tokens in sums.items()]
+    sections = outcome.sections if outcome is not None else ()
+    shares = of_request(session.manager.tokens.counter(name, request.model), request, sections)
+    whole = max(1, sum(share.tokens for share in shares))
+    return [f"- {share.name}: {share.tokens:,} ({_percent(share.tokens, whole)})" for share in shares]
 
 
 def _percent(part: int, whole: int) -> str:

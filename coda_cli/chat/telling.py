@@ -64,7 +64,7 @@ def memory(event: MemoryUpdate) -> list[str]:
 def persona(event: PersonaUpdate) -> list[str]:
     """How the persona has changed, a line each, and how that is undone."""
     lines = [
-        f"{one['trait']} {'up' if one['after'] > one['before'] else 'down'} to {one['after']:.1f}, because of "
+        f"{one['trait']} {'up' if one['after'] > one['before'] else 'down'} to {one['after']:.1f}: "
         f"{short(str(one['cause']))} (/persona undo {one['id']})"
         for one in event.changes
     ]

@@ -133,7 +133,7 @@ class Answer:
         await self._keep_answer(response)
         await self._settle(response.status, error)
         self._tell(response, error)
-        return Outcome(response, error, self._sent, self._totals.first_token)
+        return Outcome(response, error, self._sent, self._totals.first_token, self._briefing.assembled.sections)
 
     # ---- asking ---------------------------------------------------------------------------------------------------
 

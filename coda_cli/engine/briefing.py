@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -18,7 +17,7 @@ from coda_cli.engine.core.events import Event, MemoryUpdate, PersonaUpdate
 from coda_cli.engine.core.messages import LLMMessage
 from coda_cli.engine.core.ports import Clock, MemoryPort, PersonaPort, PromptPort
 from coda_cli.engine.core.profiles import ModelProfile
-from coda_cli.engine.core.prompts import Assembled, Noticed, Situation
+from coda_cli.engine.core.prompts import Assembled, Noticed, Situation, day_of
 from coda_cli.engine.turn import Stamp
 
 GIVEN: Final = "memories"
@@ -84,7 +83,7 @@ class Briefing:
             question=question.content,
             conversation_id=self._stamp.conversation_id,
             message_id=question.message_id,
-            day=datetime.fromtimestamp(host.clock.now(), UTC).astimezone().date().isoformat(),
+            day=day_of(host.clock.now()),
             folder=host.folder,
             given=tuple(dict.fromkeys(given)),
             incognito=not host.remembers,

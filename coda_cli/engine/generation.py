@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from coda_cli.engine.core.errors import LLMError
 from coda_cli.engine.core.events import Event, ReasoningChunk, ResponseChunk, ResponseStart
 from coda_cli.engine.core.ports import ProviderRequest
+from coda_cli.engine.core.prompts import Section
 from coda_cli.engine.core.responses import LLMResponse, LLMStreamChunk
 from coda_cli.engine.sent import SentLog, SentRequest, kept_in
 
@@ -21,13 +22,15 @@ from coda_cli.engine.sent import SentLog, SentRequest, kept_in
 class Outcome:
     """How an answer ended: what there is of it, and the error it failed with, if any.
 
-    `request` is what was sent last (None: nothing was), `first_token` the seconds until something of it came.
+    `request` is what was sent last (None: nothing was), `first_token` the seconds until something of it came,
+    `sections` what its system prompt was assembled of.
     """
 
     response: LLMResponse
     error: LLMError | None
     request: ProviderRequest | None = None
     first_token: float | None = None
+    sections: tuple[Section, ...] = ()
 
 
 Produce = Callable[[Callable[[Event], None]], Awaitable[Outcome]]

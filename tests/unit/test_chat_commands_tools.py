@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from coda_cli.chat.commands import complete, run
+from coda_cli.chat.shares import of_request
 from coda_cli.engine.core.errors import UsageError
+from coda_cli.engine.memory.manager import MemoryManager
+from coda_cli.engine.personality.manager import PersonalityManager
 from coda_cli.engine.tools.manager import ToolManager
 from coda_cli.engine.tools.permissions import Permissions
 from tests.unit.chat_front import Recorder, provider_of, session_with
@@ -109,3 +112,21 @@ async def test_context_shows_what_the_tools_take(front: Recorder) -> None:
     assert 100 < few < await taken() - 100 * 20
     await run(front, "/tools none")
     assert await taken() == 0
+
+
+async def test_context_shows_the_sections_of_the_system_prompt(front: Recorder) -> None:
+    manager = front.session.manager
+    await manager.set_memory_manager(MemoryManager())
+    await manager.set_personality_manager(PersonalityManager("terse-engineer"))
+    await front.session.ask("Remember that I prefer short answers")
+    await run(front, "/context")
+    page = front.documents["What the model gets"]
+    for part in ("persona", "preferences", "day and system", "tools", "questions"):
+        assert re.search(rf"^\| {part} \| [1-9][\d,]* \|", page, re.MULTILINE), part
+    shares = of_request(
+        manager.tokens.counter("fake", "fake-model"),
+        provider_of(front.session).requests[-1],
+        front.session.generation.outcome.sections,  # type: ignore[union-attr]  # it has ended
+    )
+    assert {"persona", "day and system", "tools", "questions"} <= {share.name for share in shares}
+    assert all(share.tokens > 0 for share in shares)

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from coda_cli import paths
 from coda_cli.bootstrap import wire
 from coda_cli.chat.comparison import Comparison
-from coda_cli.chat.inspection import Share
 from coda_cli.chat.session import ChatSession
+from coda_cli.chat.shares import Share
 from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.core.errors import LLMConnectionError
 from coda_cli.engine.core.events import Finished, ProviderEvent, TextDelta, Usage

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -91,6 +92,11 @@ class Adapted:
     before: float
     after: float
     cause: str
+
+
+def day_of(seconds: float) -> str:
+    """The local day of a Unix time, as an ISO date."""
+    return datetime.fromtimestamp(seconds, UTC).astimezone().date().isoformat()
 
 
 Messages = Sequence[Mapping[str, str]]

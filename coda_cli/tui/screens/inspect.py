@@ -14,7 +14,7 @@ from textual.events import Click
 from textual.widget import Widget
 from textual.widgets import Static
 
-from coda_cli.chat.inspection import Share
+from coda_cli.chat.shares import Share
 from coda_cli.engine.rendering.sanitize import sanitize
 from coda_cli.tui.screens.find_bar import FindBar
 from coda_cli.tui.screens.runs import Run, one_line

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from coda_cli.chat.inspection import NOT_TOLD, Share, request_json, sent_json
+from coda_cli.chat import telling
+from coda_cli.chat.inspection import NOT_TOLD, request_json, sent_json
 from coda_cli.chat.session import ChatSession
+from coda_cli.chat.shares import of_request
 from coda_cli.chat.words import price
 from coda_cli.engine.core.errors import LLMError
 from coda_cli.engine.core.events import (
+    ApprovalAnswered,
+    ApprovalRequested,
     ContextCompacted,
     ContextCompacting,
     ContextTrimmed,
     ConversationUnsaved,
     Event,
     FunctionCalls,
+    FunctionResult,
+    MemoryUpdate,
+    PersonaUpdate,
     ReasoningChunk,
     ResponseChunk,
     ResponseComplete,
@@ -24,13 +30,10 @@ from coda_cli.engine.core.events import (
     ResponseStart,
     RetryScheduled,
 )
-from coda_cli.engine.core.messages import AudioPart, FilePart, ImagePart, LLMMessage, MessageRole
-from coda_cli.engine.core.ports import ProviderRequest
+from coda_cli.engine.core.messages import MessageRole
 from coda_cli.engine.core.usage import TokenUsage
 from coda_cli.engine.redact import hide
 from coda_cli.tui.screens.inspect import Moment, Turn
-
-_NAMES = {MessageRole.USER: "questions", MessageRole.ASSISTANT: "answers", MessageRole.TOOL: "tool results"}
 
 
 async def last_turn(session: ChatSession) -> Turn:
@@ -62,9 +65,10 @@ async def last_turn(session: ChatSession) -> Turn:
         window, secrets = provider.profile(response.model).context_window, list(provider.secrets())
     except LLMError:
         pass  # it is gone from the settings, and its key with it
+    counter = session.manager.tokens.counter(response.provider, response.model)
     return Turn(
         facts=[(name, value) for name, value in facts.items() if value],
-        parts=_shares(session, response.provider, request) if request is not None else (),
+        parts=of_request(counter, request, outcome.sections) if request is not None else (),
         window=window,
         moments=moments(events),
         request=_redacted(request_json(request), secrets) if sent is None and request is not None else sent,
@@ -90,22 +94,6 @@ def _redacted(value: Any, secrets: Sequence[str]) -> Any:
             return [_redacted(inner, secrets) for inner in value]
         case _:
             return value
-
-
-def _shares(session: ChatSession, provider: str, request: ProviderRequest) -> list[Share]:
-    count = session.manager.tokens.counter(provider, request.model).message
-    counts: dict[str, list[int]] = defaultdict(list)
-    for message in request.messages:
-        counts[_part(message)].append(count(message))
-    return [Share(name, sum(numbers), len(numbers)) for name, numbers in counts.items()]
-
-
-def _part(message: LLMMessage) -> str:
-    if message.role is MessageRole.SYSTEM:
-        return "system prompt"
-    if any(isinstance(part, ImagePart | AudioPart | FilePart) for part in message.parts):
-        return "questions with attachments"
-    return _NAMES[message.role]
 
 
 def moments(events: Sequence[Event]) -> list[Moment]:
@@ -135,6 +123,16 @@ def _told(event: Event, *, first: bool) -> str:
             return f"attempt {event.attempt} failed: {why}; the next in {event.wait:.1f} s"
         case FunctionCalls():
             return "asks for " + ", ".join(call.get("name", "?") for call in event.calls)
+        case ApprovalRequested():
+            return f"{event.name} waits for a word"
+        case ApprovalAnswered():
+            return f"the word is: {event.decision}"
+        case FunctionResult():
+            return f"{event.name}: {telling.result(event)}"
+        case MemoryUpdate():
+            return "; ".join(telling.memory(event))
+        case PersonaUpdate():
+            return "; ".join(telling.persona(event))
         case ContextCompacting():
             return f"{event.messages:,} older messages are summarised"
         case ContextCompacted():
