@@ -64,6 +64,45 @@ def test_what_runs_by_itself_asks_though_edits_are_accepted(folder: Path, path: 
     assert action(permissions, READ, named(READ, path)) == RUN
 
 
+RUN_BY_THEMSELVES = {
+    "shell": ".bash_aliases .zlogout .inputrc .direnvrc .config/direnv/direnvrc .config/fish/config.fish",
+    "login": ".xprofile .xinitrc .xsessionrc .pam_environment .config/environment.d/x.conf "
+    "Library/LaunchAgents/x.plist",
+    "programs": ".local/bin/git .venv/bin/python sub/.venv/bin/pip node_modules/.bin/eslint web/node_modules/.bin/tsc",
+    "agents": ".claude/settings.json .cursor/mcp.json .gemini/settings.json .codex/config.toml",
+    "editors": "my.code-workspace .zed/tasks.json .devcontainer.json .nvimrc .nvim.lua .vim/vimrc "
+    ".config/nvim/init.lua .emacs .dir-locals.el .config/Code/User/tasks.json "
+    ".run/x.xml .vs/launch.vs.json src/.dir-locals.el",
+    "push": ".gitlab-ci.yml .circleci/config.yml .travis.yml Jenkinsfile azure-pipelines.yml "
+    ".github/actions/x/action.yml",
+    "started": "lefthook.yml .overcommit.yml mise.toml .cargo/config.toml .yarnrc.yml .yarn/releases/y.cjs .gdbinit "
+    ".lldbinit .pdbrc .Rprofile .irbrc .ipython/profile_default/startup/x.py .hgrc .bazelrc",
+}
+
+
+ORDINARY = (
+    "package.json Makefile conftest.py setup.py pyproject.toml Cargo.toml .cargo/x.rs yarn.lock config/code.py bin/run "
+    "local/bin/x node_modules/x.js .venv.md vim.md library/x.py .github/CODEOWNERS .config/other/x src/Jenkinsfile.md"
+)
+
+
+@pytest.mark.parametrize("path", [path for line in RUN_BY_THEMSELVES.values() for path in line.split()])
+def test_accepted_edits_do_not_reach_what_runs_by_itself(folder: Path, path: str) -> None:
+    for spelled in (path, path.upper(), f"sub/../{path}"):
+        effect = named(WRITE, spelled)
+        assert action(Permissions(folder, allow=["write_file **"]), WRITE, effect, "accept-edits") == ASK, spelled
+    exact = Permissions(folder, allow=[f"write_file {path}"])
+    assert action(exact, WRITE, named(WRITE, path), "accept-edits") == RUN
+
+
+@pytest.mark.parametrize(
+    "path",
+    ORDINARY.split(),
+)
+def test_accepted_edits_reach_the_files_of_a_project(folder: Path, path: str) -> None:
+    assert action(Permissions(folder), WRITE, named(WRITE, path), "accept-edits") == RUN
+
+
 @pytest.mark.parametrize("path", ["a.py", "src/git.py", ".gitignore", ".github/README.md", "docs/.hidden", "coda.toml"])
 def test_ordinary_files_are_not_protected(folder: Path, path: str) -> None:
     assert protected(path, folder) is None

@@ -13,58 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from coda_cli import paths
+from coda_cli.engine.tools.guarded import runs_by_itself
 
 SECRET_FILES: Final = ("keys.toml",)
 """In the config folder: read and written by nobody but Coda itself."""
 RULE_FILES: Final = ("permissions.toml", "trust.toml")
 """In the data folder: what a person has allowed. A tool that may write them may do anything."""
-
-# What runs by itself, or changes what runs, when the person next uses the folder. Compared without regard to case.
-_RUN_BY_THEMSELVES: Final = {
-    ".git": "git runs what stands in its hooks and settings",
-    ".githooks": "git runs what stands in its hooks and settings",
-    ".husky": "git runs what stands in its hooks and settings",
-    ".gitmodules": "git fetches and runs by it",
-    ".gitattributes": "git chooses programs by it",
-    ".pre-commit-config.yaml": "it runs with the next commit",
-    ".hg": "Mercurial runs what stands in its hooks and settings",
-    ".jj": "Jujutsu chooses programs by it",
-    ".coda": "Coda reads its settings and tools from there",
-    ".vscode": "an editor runs tasks from there",
-    ".idea": "an editor runs tasks from there",
-    ".devcontainer": "an editor runs tasks from there",
-    ".mcp.json": "it starts programs",
-    ".envrc": "the shell runs it",
-    ".ssh": "it decides who may log in",
-    ".gnupg": "it holds keys",
-    ".bashrc": "the shell runs it",
-    ".bash_profile": "the shell runs it",
-    ".bash_login": "the shell runs it",
-    ".bash_logout": "the shell runs it",
-    ".profile": "the shell runs it",
-    ".zshrc": "the shell runs it",
-    ".zshenv": "the shell runs it",
-    ".zprofile": "the shell runs it",
-    ".zlogin": "the shell runs it",
-    ".kshrc": "the shell runs it",
-    ".cshrc": "the shell runs it",
-    ".tcshrc": "the shell runs it",
-    ".gitconfig": "git runs what stands in its hooks and settings",
-    ".vimrc": "an editor runs it",
-    ".exrc": "an editor runs it",
-    ".netrc": "it holds keys",
-    ".npmrc": "a package manager takes its settings from it",
-    ".pypirc": "it holds keys",
-    "sitecustomize.py": "every Python runs it",
-    "usercustomize.py": "every Python runs it",
-}
-_RUN_BY_PLACE: Final = {
-    (".github", "workflows"): "it runs with the next push",
-    (".config", "git"): "git runs what stands in its hooks and settings",
-    (".config", "fish"): "the shell runs it",
-    (".config", "autostart"): "it runs with the next login",
-    (".config", "systemd"): "it runs with the next login",
-}
 
 
 def forbidden(path: Path | str, folder: Path | None = None) -> str | None:
@@ -98,12 +52,8 @@ def protected(path: Path | str, folder: Path | None = None) -> str | None:
         return why
     place = _place(path, folder)
     for spelled in (place, _real(place)):
-        parts = [part.casefold().rstrip(". ") for part in spelled.parts]
-        for i, part in enumerate(parts):
-            if why := _RUN_BY_THEMSELVES.get(part) or _RUN_BY_PLACE.get((part, "".join(parts[i + 1 : i + 2]))):
-                return f"{spelled.parts[i]}: {why}"
-        if parts[-1].endswith(".pth"):
-            return f"{spelled.name}: every Python may run it"
+        if why := runs_by_itself(spelled.parts):
+            return why
     return None
 
 
