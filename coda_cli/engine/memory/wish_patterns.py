@@ -12,9 +12,10 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 LEAD: Final = _compiled(
     r"(?:(?:hi|hey|hello|ok(?:ay)?|so|and|also|oh|btw|by the way|well|alright|great|thanks|thank you|cool|perfect|coda"
-    r"|one more thing|actually|fyi|for the record|just so you know|correction|no|yes|hallo|also|übrigens"
+    r"|one more thing|actually|fyi|for the record|just so you know|correction|hallo|also|übrigens"
     r"|bonjour|au fait"
-    r"|hola|por cierto|sorry|nice|good|right|sure|now)\b(?: there| again| coda)?[,:!. ]+)*"
+    r"|hola|por cierto|sorry|nice|good|right|sure|now|(?:no|yes|nein|oui|sí)(?=[,.!]))\b(?: there| again"
+    r"| coda)?[,:!. ]+)*"
 )
 """What may stand before a wish."""
 _POLITE: Final = (
@@ -89,7 +90,7 @@ PREFER: Final = _compiled(
     r"(?:première|seconde)|ce)\S|prefiero\s+(?!eso|esto|el (?:primero|segundo)|la (?:primera|segunda)|est|es[ea])\S"
 )
 _NAME: Final = (
-    r"(?P<name>[^\W\d_][\w'.-]*(?: [^\W\d_][\w'.-]*){0,3}?)(?=\s*(?:[,.;!]|$|—|–|\band\b|\bbut\b|\bund\b|\bet\b|\by\b))"
+    r"(?P<name>[^\W\d_][\w'-]*(?: [^\W\d_][\w'-]*){0,3}?)(?=\s*(?:[,.;!]|$|—|–|\band\b|\bbut\b|\bund\b|\bet\b|\by\b))"
 )
 NAME: Final = _compiled(
     r"(?:my (?:full |first |real )?name(?:'s| is)|i am called|ich heiße|ich heisse|mein name ist|je m'appelle"

@@ -51,11 +51,16 @@ class Wish:
 
 
 _FENCE: Final = re.compile(r"(?ms)^[ \t]*(```+|~~~+).*?(?:^[ \t]*\1[ \t]*$|\Z)")
-_QUOTED_LINE: Final = re.compile(r"(?m)^[ \t]*(?:>|\|).*$|^(?: {4}|\t).*$")
+_QUOTED_LINE: Final = re.compile(r"(?m)^[ \t]*(?:>|\|).*$|^(?: {4}|\t).*$|^[ \t]*(?:[-*+•]|\d+[.)]|\[\d+\])\s+.*$")
+_HEADER: Final = re.compile(r"(?mi)^(?:from|subject|to|sent|date|betreff): ?\S")
 _TAGGED: Final = re.compile(r"(?is)<([a-z][\w-]*)[^>]*>.*?</\1>")
 _SENTENCE: Final = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+(?=[\w¿¡(\"'“])|\n+|(?<=;)\s+")
 _OPENERS: Final = "\"“”„«`'‘"
-_BULLET: Final = re.compile(r"^[ \t]*(?:[-*+•]|\d+[.)]|\[\d+\])\s+|^\s*(?:\w+ ?\w*>|\$|#+|//|\w{2,12}:)\s")
+_BULLET: Final = re.compile(
+    r"^[ \t]*(?:[-*+•]|\d+[.)]|\[\d+\])\s+|^\s*(?:\w+ ?\w*>|\$|#+|//|(?!remember"
+    r"|memori[sz]e|retiens|recuerda|correction)\w{2,12}:)\s",
+    re.IGNORECASE,
+)
 _HERE: Final = re.compile(
     r"\b(?:in|for) this (?:project|repo(?:sitory)?|folder|directory|code ?base|package)\b|^(?:this"
     r"|our) (?:project|repo)\b"
@@ -77,7 +82,7 @@ _PREFERENCE: Final = re.compile(
 
 def wishes(text: str) -> list[Wish]:
     """The explicit wishes in *text*, in order."""
-    if len(text) > 200_000 or not _HINT.search(text):
+    if len(text) > 200_000 or not _HINT.search(text) or _HEADER.search(text):
         return []
     found: list[Wish] = []
     sentences = _own_sentences(text)
@@ -124,13 +129,13 @@ def _wish(sentence: str, *, alone: bool) -> Wish | None:
 
 
 def _keep(plain: str) -> Wish | None:
-    if QUESTION.match(plain):
-        return None
     if found := REMEMBER.match(plain):
         body = _body(plain[found.end() :])
         return None if VAGUE.match(body) else _kept(body)
     if found := WEAK.match(plain):
         return _kept(_body(plain[found.end() :]))
+    if QUESTION.match(plain):
+        return None
     if found := FROM_NOW.match(plain):
         body = _body(plain[found.end() :])
         return None if VAGUE.match(body) or QUESTION.match(body) else _kept(body, "preference")
@@ -150,6 +155,8 @@ def _forget(plain: str, *, alone: bool) -> Wish | None:
     if found["about"] and not found["wide"] and not alone:
         return None  # "forget about the parser, let us ..." is a turn of phrase
     body = _body(plain[found.end() :])
+    if found["about"] and not found["wide"] and re.search(r"[,;]| (?:and|but|und|et|y) ", body):
+        return None
     return None if VAGUE.match(body) or not body else Wish("forget", body, wide=bool(found["wide"]))
 
 
@@ -179,11 +186,12 @@ def _body(text: str) -> str:
 
 
 _HINT: Final = re.compile(
-    r"remember|mind|forget|memori|note|prefer|name|call me|from now|going forward|always|actually|never|please"
+    r"remember|mind|forget|memor|note|prefer|name|call me|from now|going forward|always|actually|never|please"
     r"|moved|live"
     r"|work|fyi|correction|joined|for the record|just so you|\bmy\b|merk|vergiss|erinner|denk|bevorzug|hei(?:ß"
     r"|ss)e|nenn"
     r"|ab (?:jetzt|sofort|heute)|von nun|künftig|zukunft|souvien|rappel|retien|oubli|note|désormais|partir|préfère"
-    r"|appelle|nom|recuerda|olvid|acuérdate|cuenta|adelante|ahora|prefiero|llam|nombre|wohne|habite|vivo|mudé|arbeite",
+    r"|appelle|nom|recuerda|olvid|acuérdate|cuenta|adelante|ahora|prefiero|ll[aá]m|nombre|wohne|habite|vivo"
+    r"|mudé|arbeite",
     re.IGNORECASE,
 )
