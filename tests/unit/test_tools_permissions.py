@@ -26,6 +26,7 @@ from tests.unit.permission_calls import (
     WRITE,
     Tool,
     action,
+    always,
     command,
     named,
     request,
@@ -71,6 +72,34 @@ def test_what_each_mode_does_without_rules(folder: Path, tool: Tool, outside: bo
 def test_a_file_whose_name_no_rule_can_hold_is_asked_for(folder: Path) -> None:
     assert action(Permissions(folder), WRITE, Effect("write a\u202eb"), "accept-edits") == ASK
     assert action(Permissions(folder), WRITE, named(WRITE, "ab"), "accept-edits") == RUN
+
+
+def test_a_command_under_a_rule_asks_again_once_something_was_written_unasked(folder: Path) -> None:
+    """`make` does what the Makefile says, and nobody has seen that one."""
+    permissions, make = Permissions(folder, allow=["run_command make"]), command("make")
+    always(permissions, "pytest -q")
+    permissions.add("run_command git log *")
+    commands = (make, command("pytest -q"), command("git log main"))
+    for effect in commands:
+        assert action(permissions, COMMAND, effect, "accept-edits") == RUN
+    assert action(permissions, WRITE, named(WRITE, "Makefile"), "accept-edits") == RUN
+    for effect in commands:
+        for mode, expected in (("ask", ASK), ("accept-edits", ASK), ("read-only", NO), ("all", RUN)):
+            assert action(permissions, COMMAND, effect, mode, chat="another") == expected  # type: ignore[arg-type]
+    assert "written without a question" in permissions.judge(COMMAND, make, "accept-edits", "chat").why
+    always(permissions, "make")  # the person has said yes to the files as they are now
+    assert action(permissions, COMMAND, make, "accept-edits") == RUN
+    assert action(permissions, COMMAND, command("pytest -q"), "accept-edits") == ASK
+    assert action(permissions, EDIT, named(EDIT, "Makefile"), "accept-edits") == RUN
+    assert action(permissions, COMMAND, make, "accept-edits") == ASK
+
+
+def test_what_was_not_written_or_was_asked_for_leaves_the_rules_of_commands_as_they_are(folder: Path) -> None:
+    permissions = Permissions(folder, allow=["run_command make"], deny=["write_file secret"])
+    for what, mode in (("a", "ask"), (".envrc", "accept-edits"), ("a", "read-only"), ("secret", "all")):
+        assert action(permissions, WRITE, named(WRITE, what), mode) != RUN  # type: ignore[arg-type]
+    assert action(permissions, READ, named(READ, "a"), "accept-edits") == RUN
+    assert action(permissions, COMMAND, command("make"), "accept-edits") == RUN
 
 
 def test_a_denial_wins_over_everything(folder: Path) -> None:

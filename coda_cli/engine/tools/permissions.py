@@ -1,8 +1,9 @@
 """Whether a call runs, asks or is refused, and what a person's answers mean for the next ones.
 
 In this order: what no tool may touch; deny rules; the mode "read-only"; allow rules and what was allowed in this chat;
-the other modes; what the tool touches. Nothing here runs anything, and nothing here trusts a text of the model: a rule
-is compared with what the tool has planned to do.
+the other modes; what the tool touches. A rule for a command is silent only until something is written unasked: `make`
+runs what stands in the folder. Nothing here runs anything, and nothing here trusts a text of the model: a rule is
+compared with what the tool has planned to do.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from coda_cli.engine.tools.rules import COMMANDS, BadPattern, Pattern, Rule, Rul
 from coda_cli.engine.tools.visible import visible_line
 
 _HARMLESS: Final = (Touches.NOTHING, Touches.READS)
+_WRITTEN_SINCE: Final = "files were written without a question since this rule was given; what it runs may have changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Permissions:
         self._problems: list[str] = []
         self._settings = list(self._of_settings(allow, True)) + list(self._of_settings(deny, False))
         self._chats: list[_InForce] = []
+        self._unasked = 0  # writes that no person and no rule has seen
+        self._seen: dict[Effect, int] = {}  # how many there were when a person allowed a command for longer
 
     @property
     def problems(self) -> list[str]:
@@ -96,8 +100,13 @@ class Permissions:
             if rule.rule.allow and named and rule.covers(tool.name, effect, subject):
                 if why := self._run_by_the_folder(rule, subject):
                     return Verdict("ask", visible_line(f"git would run programs of this repository: {why}"))
+                if tool.name == COMMANDS and mode != "all" and self._unasked > self._seen.get(effect, 0):
+                    return Verdict("ask", _WRITTEN_SINCE)
                 return Verdict("run", visible_line(f"allowed by the rule `{rule.rule.text}`"))
-        return self._by_mode(tool, effect, mode, guarded)
+        verdict = self._by_mode(tool, effect, mode, guarded)
+        if verdict.action == "run" and tool.touches is Touches.WRITES:
+            self._unasked += 1  # whatever chat it is: the files are those of all
+        return verdict
 
     def _run_by_the_folder(self, rule: _InForce, subject: Subject) -> str | None:
         """Why a rule for every folder does not speak for this one, or None: git runs what a repository names."""
@@ -144,6 +153,7 @@ class Permissions:
         """
         if approval.digest != request.digest or approval.decision not in (Decision.CHAT, Decision.ALWAYS):
             return None
+        self._seen[request.effect] = self._unasked
         text = exact_pattern(request.tool, request.effect)
         now = datetime.now(UTC).replace(microsecond=0)
         if approval.decision is Decision.ALWAYS and text is not None:
