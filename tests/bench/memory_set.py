@@ -1,9 +1,9 @@
 """A made-up person's memories, and questions with what should be recalled for them: published to be argued with.
 
 `MEMORIES`: `key | days ago | text` (`*` for the gist of a conversation), told in this order of age; a text that
-contradicts an older one ends it as in daily use. `QUESTIONS`: `kind | question | keys` ("" for none), asked today. Of the
-kinds `same` has the memory's own words, `other` is a paraphrase, in `changed` something older was contradicted, and with
-`none` nothing that is remembered has to do.
+contradicts an older one ends it as in daily use. `QUESTIONS`: `kind | question | keys` ("" for none), asked today. Of
+the kinds `same` has the memory's own words, `other` is a paraphrase, in `changed` something older was contradicted, and
+with `none` nothing that is remembered has to do.
 
 Odd questions may be used to set numbers, even ones only to check them.
 """

@@ -364,3 +364,67 @@ def test_a_memory_that_is_made_and_not_used_loads_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_what_was_told_before_is_found_when_asked_for_what_was_before(tmp_path: Path) -> None:
+    memory = memory_in(tmp_path)
+    await memory.notice(said("Remember that my editor is Vim"))
+    await memory.notice(said("Remember that my editor is now Helix"))
+    assert await texts(memory, "Which editor do I use?") == ["My editor is now Helix"]
+    assert (await texts(memory, "Which editor did I use before?"))[0] == "My editor is Vim"
+
+
+async def test_meaning_finds_what_words_alone_do_not(tmp_path: Path) -> None:
+    memory = memory_in(tmp_path, semantic=True)
+    for text in ("The web dashboard is a Svelte application", "The window in the study is broken", "Tea is at four"):
+        await memory.add(text)
+    question = "What framework is the dashboard built with?"
+    assert await texts(memory, question) == ["The web dashboard is a Svelte application"]
+    assert await texts(memory_in(tmp_path), question) == []
+    assert await texts(memory, "What is the capital of Mongolia?") == []
+    dashboard = next(one for one in await memory.list() if "Svelte" in one.text)
+    await memory.edit(dashboard.id, "The cellar is damp")
+    assert await texts(memory, question) == []
+
+
+async def test_a_log_of_use_that_has_grown_is_folded_and_nothing_is_counted_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coda_cli.engine.memory.used.MAX_BYTES", 600)
+    memory = memory_in(tmp_path)
+    added = await memory.add("The parser is by hand")
+    for number in range(20):
+        await memory.recall(said("the parser?", conversation_id=f"c{number}"), 100)
+    kept, answers = await memory.why(added.memory_id)
+    assert kept.uses == 20
+    assert answers[0].conversation == "c19"
+    assert (tmp_path / "data" / "memory.given.jsonl").stat().st_size < 900
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "held_after"),
+    [
+        ("my editor is Vim", "my editor is Helix", ["My editor is Helix"]),
+        ("our database is MySQL", "the database is PostgreSQL", ["The database is PostgreSQL"]),
+        ("I work at Brightwell", "I joined Nordlicht", ["I joined Nordlicht"]),
+        ("I prefer short answers", "I prefer detailed explanations", ["I prefer detailed explanations"]),
+        ("we use Redis for the cache", "we use Valkey for the cache", ["We use Valkey for the cache"]),
+        ("my brother is a doctor", "my brother is in Rome", ["My brother is a doctor", "My brother is in Rome"]),
+        ("I like tea", "I like coffee", ["I like coffee", "I like tea"]),
+        (
+            "we use Redis for the cache",
+            "we use Redis for sessions",
+            ["We use Redis for sessions", "We use Redis for the cache"],
+        ),
+        ("the lexer is slow", "the parser is slow", ["The lexer is slow", "The parser is slow"]),
+        ("port 80 is open", "port 81 is open", ["Port 80 is open", "Port 81 is open"]),
+        ("I eat meat", "I do not eat meat", ["I do not eat meat", "I eat meat"]),
+    ],
+)
+async def test_only_what_cannot_both_be_true_ends_the_older(
+    tmp_path: Path, first: str, second: str, held_after: list[str]
+) -> None:
+    memory = memory_in(tmp_path)
+    await memory.notice(said(f"Remember that {first}"))
+    await memory.notice(said(f"Remember that {second}"))
+    assert sorted(await held(memory)) == held_after
