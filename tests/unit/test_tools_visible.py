@@ -9,6 +9,7 @@ import unicodedata
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from coda_cli.engine.tools import visible as module
 from coda_cli.engine.tools.visible import deceptive, visible, visible_line
 
 LONG = 20 if os.environ.get("CODA_TEST_LONG") else 1
@@ -151,6 +152,56 @@ def test_nothing_without_a_shape_comes_out_and_nothing_gets_lost(text: str) -> N
     assert all(unicodedata.category(char)[0] != "C" and (char == " " or not char.isspace()) for char in shown)
     if "\\u{" not in text:
         assert re.sub(r"\\u\{([0-9A-F]+)\}", lambda found: chr(int(found[1], 16)), shown) == text
+
+
+def _letter_by_letter(text: str) -> str:
+    """`visible` as it is defined, without any haste."""
+    home = {
+        module._script(char) for char in text if char.isalpha() and not char.isascii() and char not in module._TWINS
+    }
+    doubtful: set[int] = set()
+    for match in re.finditer(r"\w+", text):
+        letters = [i for i in range(*match.span()) if text[i].isalpha()]
+        foreign = {i for i in letters if not text[i].isascii() and module._foreign(text[i])}
+        twins = all(text[i] in module._TWINS and module._script(text[i]) not in home for i in letters)
+        if any(text[i].isascii() for i in letters) or (twins and re.search("[A-Za-z]", text)):
+            doubtful |= foreign
+    shown, row, base = "", 0, " "
+    for i, char in enumerate(text):
+        kind = module._kind(char) if not (" " <= char <= "~" or char in "\n\t") else "shown"
+        row = row + 1 if kind == "mark" else 0
+        base = base if row > 1 else text[i - 1 : i] or " "
+        wrong = kind == "written" or (kind == "mark" and module._misplaced(char, base, row)) or i in doubtful
+        shown += module._written(char) if wrong or (kind == "sign" and module._in_disguise(text, i)) else char
+    return shown
+
+
+MIXED = (
+    "abZ_1 \n\u0301\u0338\ufe0f\u0430\u0432\u0441\u0435\u0416\u03b1\u03bf"
+    "\u65e5\uff1b\uff08\u2474\u249c\u00b2\u202e\u00a0\u0131\u02bc\u2215.\u2764\uff11"
+)
+
+
+@given(st.text(st.one_of(st.sampled_from(MIXED), st.characters()), max_size=20))
+@settings(max_examples=200 * LONG, deadline=None)
+def test_all_at_once_is_the_same_as_letter_by_letter(text: str) -> None:
+    assert visible(text) == _letter_by_letter(text)
+
+
+@pytest.mark.parametrize(
+    "part", ["\u65e5\u672c\uff1b", "e\u0301", "g\u0456t ", "\u0441\u043e a ", "\u202ea", "\uff1ba"], ids=ascii
+)
+def test_of_a_huge_text_the_end_hides_nothing_either(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOKED_AT", 100)
+    shown = visible(part * 1000 + "g\u0456t\u202e \uff1b/\u0301")
+    assert shown.startswith(visible(part * 99))
+    assert shown.endswith(r"g\u{0456}t\u{202E} \u{FF1B}/\u{0301}")
+
+
+def test_as_many_different_characters_as_nobody_writes_are_all_written_out() -> None:
+    text = "".join(map(chr, range(0x4E00, 0x9000)))
+    assert visible(f"a{text}").isascii()
+    assert visible(text[:5000]) == text[:5000]
 
 
 @given(st.text(st.characters(max_codepoint=0x7E, min_codepoint=0x20), max_size=80))

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 _PLAIN: Final = re.compile(r"[\x20-\x7e\n\t]*")
-_SPECIAL: Final = re.compile(r"[^\x20-\x7e\n\t]")
 _LATIN: Final = re.compile(r"[A-Za-z]")
-_FOREIGN_WORD: Final = re.compile(r"\b\w*?[^\W\x00-\x7f]\w*")
 # No shape, though their categories are those of letters, marks and symbols.
 _BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _MARKS: Final = ("Mn", "Me")
@@ -32,6 +31,7 @@ _LATIN_TWINS: Final = frozenset("\u0131\u017f\u0237\u01bd\u0184\u0185\ua731\ua78
 _LATIN_TWIN_RANGES: Final = ((0x0250, 0x02AF), (0x1D00, 0x1DBF), (0xA720, 0xA7FF))
 # Scripts that are written beside Latin letters without a space, and look like none of them.
 _BESIDE_LATIN: Final = frozenset(("LATIN", "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC"))
+_SCRIPTS_OF_WIDE_SIGNS: Final = _BESIDE_LATIN - {"LATIN"}
 # Cyrillic, Greek and Armenian letters with a Latin twin: a word of nothing else may be a Latin one in disguise.
 _TWINS: Final = frozenset(
     "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u04bb\u0501\u051b\u051d\u0432\u043c\u043d\u0442\u043a"
@@ -40,25 +40,50 @@ _TWINS: Final = frozenset(
     "\u03a5\u03a7\u0570\u0578\u057d\u0585\u0581\u0566"
 )
 _MARKS_IN_A_ROW: Final = 3
+_LOOKED_AT: Final = 25_000
+"""Marks, signs and words that are weighed in one text; beyond them all that is doubtful anywhere is written out."""
+_DIFFERENT: Final = 10_000
+"""Different characters in one text; no writing of people has as many, so there all but ASCII is written out."""
+
+_Kind = Literal["shown", "written", "mark", "sign"]
 
 
 def visible(text: str) -> str:
     """*text* with every hidden or misleading character written out; line breaks and tabs stay."""
     if _PLAIN.fullmatch(text):
         return text
-    doubtful = _doubtful_letters(text)
+    chars = {char for char in set(text) if not _PLAIN.fullmatch(char)}
+    if len(chars) > _DIFFERENT:
+        return text.translate({ord(char): _written(char) for char in chars})
+    kinds = {char: _kind(char) for char in chars}
+    weighed = {char for char, kind in kinds.items() if kind in ("mark", "sign")}
+    foreign = {char for char in chars if char.isalpha() and _foreign(char)}
+    table = {ord(char): _written(char) for char, kind in kinds.items() if kind == "written"}
+    doubtful = {**table, **{ord(char): _written(char) for char in foreign}}
+    pattern = _pattern(text, weighed, foreign)
+    if pattern is None:
+        return text.translate(table)
+    signs = {char for char in weighed if char.isalnum()}
     done: list[str] = []
     last, row, base = 0, 0, " "
-    for match in _SPECIAL.finditer(text):
-        i = match.start()
-        mark = unicodedata.category(text[i]) in _MARKS
+    for looked_at, match in enumerate(pattern.finditer(text)):
+        i, found = match.start(), match[0]
+        if looked_at >= _LOOKED_AT:
+            table = doubtful | {ord(char): _written(char) for char in weighed}
+            break
+        done.append(text[last:i].translate(table) if table else text[last:i])
+        mark = match.lastindex is None and kinds[found] == "mark"
         row = row + 1 if mark and row and i == last else int(mark)
         base = base if row > 1 else text[i - 1 : i] or " "
-        done.append(text[last:i])
-        shown = not (i in doubtful or _hidden(text[i]) or (mark and _misplaced(text[i], base, row)))
-        done.append(text[i] if shown and not _in_disguise(text, i) else _written(text[i]))
-        last = i + 1
-    return "".join((*done, text[last:]))
+        if match.lastindex is not None:  # a word with letters that only look like Latin ones
+            wrong = [n for n, char in enumerate(found) if char in signs and _in_disguise(text, i + n)] if signs else []
+            done.append(found.translate(doubtful) if not wrong else _word(found, wrong, doubtful))
+        elif mark:
+            done.append(_written(found) if _misplaced(found, base, row) else found)
+        else:
+            done.append(_written(found) if _in_disguise(text, i) else found)
+        last = match.end()
+    return "".join((*done, text[last:].translate(table)))
 
 
 def visible_line(text: str) -> str:
@@ -75,9 +100,24 @@ def _written(char: str) -> str:
     return f"\\u{{{ord(char):04X}}}"
 
 
-def _hidden(char: str) -> bool:
-    """Nothing to see at all."""
-    return unicodedata.category(char) in _HIDDEN or char in _BLANK
+def _word(word: str, wrong: Collection[int], table: Mapping[int, str]) -> str:
+    """*word* by *table*, and with the signs at the places *wrong* written out."""
+    return "".join(_written(char) if n in wrong else char.translate(table) for n, char in enumerate(word))
+
+
+def _kind(char: str) -> _Kind:
+    """What becomes of *char*; "mark" and "sign": that depends on what stands around it."""
+    category = unicodedata.category(char)
+    if category in _HIDDEN or char in _BLANK:
+        return "written"
+    if category in _MARKS:
+        return "mark"
+    if char in _TYPOGRAPHY:
+        return "shown"
+    normal = unicodedata.normalize("NFKC", char)
+    if char not in _LOOKS_LIKE_ASCII and not (normal.isascii() and normal.strip()):
+        return "shown"
+    return "written" if normal.isalnum() else "sign"
 
 
 def _misplaced(char: str, base: str, row: int) -> bool:
@@ -91,16 +131,9 @@ def _misplaced(char: str, base: str, row: int) -> bool:
 
 
 def _in_disguise(text: str, i: int) -> bool:
-    """A sign that reads as an ASCII one. Full-width punctuation between letters of its own scripts is at home."""
-    char = text[i]
-    if char.isascii() or char in _TYPOGRAPHY:
-        return False
-    normal = unicodedata.normalize("NFKC", char)
-    if char not in _LOOKS_LIKE_ASCII and not (normal.isascii() and normal.strip()):
-        return False
+    """Whether the sign there reads as an ASCII one. Full-width punctuation among letters of its scripts is at home."""
     around = (_next_letter(text, range(i - 1, i - 4, -1)), _next_letter(text, range(i + 1, i + 4)))
-    at_home = not normal.isalnum() and any(_script(other) in _BESIDE_LATIN - {"LATIN"} for other in around if other)
-    return not at_home
+    return not any(_script(other) in _SCRIPTS_OF_WIDE_SIGNS for other in around if other)
 
 
 def _next_letter(text: str, places: range) -> str:
@@ -111,20 +144,26 @@ def _next_letter(text: str, places: range) -> str:
     return ""
 
 
-def _doubtful_letters(text: str) -> frozenset[int]:
-    """Where letters stand that only look like Latin ones."""
-    plain = _LATIN.search(text) is not None
-    # Somebody who writes in that script cannot do without its letters that have no twin.
-    at_home = {_script(char) for char in set(text) if char.isalpha() and not char.isascii() and char not in _TWINS}
-    found: set[int] = set()
-    for match in _FOREIGN_WORD.finditer(text):
-        letters = [i for i in range(*match.span()) if text[i].isalpha()]
-        foreign = [i for i in letters if not text[i].isascii() and _foreign(text[i])]
-        mixed = len(foreign) < len(letters) and any(text[i].isascii() for i in letters)
-        twins = plain and all(text[i] in _TWINS and _script(text[i]) not in at_home for i in letters)
-        if foreign and (mixed or twins):
-            found.update(foreign)
-    return frozenset(found)
+def _pattern(text: str, weighed: Collection[str], foreign: Collection[str]) -> re.Pattern[str] | None:
+    """Finds what is to be weighed in *text*: as group 1 words with doubtful letters, and single marks and signs."""
+    ways: list[str] = []
+    if foreign and _LATIN.search(text) is not None:
+        letter = _one_of(foreign)
+        ways.append(rf"(?=\w*?[A-Za-z])(?=\w*?{letter})\w+")  # of two scripts
+        # Somebody who writes in that script cannot do without its letters that have no twin.
+        chars = set(text)
+        at_home = {_script(char) for char in chars if char.isalpha() and not char.isascii() and char not in _TWINS}
+        if twins := {char for char in chars if char in _TWINS and _script(char) not in at_home}:
+            others = {char for char in chars if (char.isalnum() or char == "_") and not char.isalpha()}
+            ways.append(rf"(?=\w*?{letter}){_one_of(twins | others)}+(?!\w)")
+        ways = [rf"(?<!\w)({'|'.join(ways)})"]
+    if weighed:
+        ways.append(_one_of(weighed))
+    return re.compile("|".join(ways)) if ways else None
+
+
+def _one_of(chars: Collection[str]) -> str:
+    return f"[{''.join(map(re.escape, sorted(chars)))}]"
 
 
 def _foreign(char: str) -> bool:
