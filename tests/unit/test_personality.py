@@ -179,8 +179,8 @@ def test_at_most_four_sentences_the_most_extreme_first(traits: dict[str, float])
 def test_a_small_model_gets_one_sentence_verbosity_first(traits: dict[str, float]) -> None:
     told = small_sentence(traits)
     assert told.count(".") <= 1
-    if traits["verbosity"] <= 0.35:
-        assert told == "Answer in at most three sentences."
+    if traits["verbosity"] <= 0.2:
+        assert told == "Answer in one short sentence."
     assert small_sentence(dict.fromkeys(TRAITS, NEUTRAL), "You are a duck.") == "You are a duck."
 
 
@@ -193,7 +193,7 @@ async def test_feedback_acts_at_once_and_is_told(manager: PersonalityManager) ->
     assert manager.prompt(Situation()) == "Keep answers short: one paragraph, unless more is asked for."
     await manager.heard(said("Still too long"))
     assert manager.prompt(Situation()) == "Answer in at most three sentences."
-    assert manager.prompt(Situation(small=True)) == "Answer in at most three sentences."
+    assert manager.prompt(Situation(small=True)) == "Answer in one short sentence."
 
 
 async def test_a_complaint_ends_the_opposite_at_once(clock: VirtualClock) -> None:

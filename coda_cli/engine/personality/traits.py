@@ -82,9 +82,15 @@ _SENTENCES: Final[Mapping[str, tuple[str, str, str, str]]] = {
 TRAITS: Final = tuple(_SENTENCES)
 """The names of the traits; each is a number from 0 to 1."""
 
+_SMALL_VERBOSITY: Final = (
+    # As measured by bench_persona: half a billion parameters take no notice of "at most three sentences".
+    "Answer in one short sentence.",
+    "Answer in two short sentences.",
+    "Answer in detail.",
+    "Answer in great detail, with examples.",
+)
 _SMALL: Final[Mapping[str, tuple[str, str]]] = {
     # For small models, which follow one short instruction and lose the thread with four.
-    "verbosity": ("Answer in at most three sentences.", "Answer in detail."),
     "formality": ("Write informally.", "Write formally."),
     "humour": ("Make no jokes.", "Be witty."),
     "directness": ("Be gentle.", "Begin with the answer."),
@@ -124,11 +130,12 @@ def _sentence(name: str, value: float) -> str:
 
 def small_sentence(traits: Mapping[str, float], role: str = "") -> str:
     """The one short sentence for a small model: verbosity's, else *role*, else the most extreme trait's."""
-    names = by_strength(traits)
-    if "verbosity" not in names and role:
+    grade = _grade(traits.get("verbosity", NEUTRAL))
+    if grade is not None:
+        return _SMALL_VERBOSITY[grade]
+    if role:
         return role
-    chosen = ["verbosity"] if "verbosity" in names else names[:1]
-    return "".join(_SMALL[name][traits[name] > NEUTRAL] for name in chosen)
+    return "".join(_SMALL[name][traits[name] > NEUTRAL] for name in by_strength(traits)[:1])
 
 
 def clamped(value: float) -> float:
