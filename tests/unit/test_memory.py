@@ -162,6 +162,32 @@ async def test_a_memory_given_before_comes_first_and_none_comes_twice(tmp_path: 
     assert [note.id for note in elsewhere] == list(given)
 
 
+async def test_what_was_given_and_has_ended_since_is_given_no_more(tmp_path: Path) -> None:
+    memory = memory_in(tmp_path)
+    await memory.notice(said("Remember that our database is MySQL"))
+    (note,) = await memory.recall(said("Which database do we use?"), 500)
+    await memory.notice(said("Remember that our database is now PostgreSQL"))
+    again = await memory.recall(said("Which database do we use?", given=(note.id,)), 500)
+    assert [one.text for one in again] == ["Our database is now PostgreSQL"]
+
+
+async def test_an_index_that_somebody_else_holds_is_left_to_them(tmp_path: Path) -> None:
+    import sqlite3
+
+    memory = memory_in(tmp_path)
+    await memory.add("The parser is by hand")
+    await memory.warm()
+    index = tmp_path / "cache" / "memory.sqlite3"
+    other = sqlite3.connect(index, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    inode = index.stat().st_ino
+    memory.close()
+    assert await texts(memory, "the parser?") == ["The parser is by hand"]
+    assert index.stat().st_ino == inode
+    other.execute("ROLLBACK")
+    other.close()
+
+
 async def test_what_is_recalled_fits_the_budget(tmp_path: Path) -> None:
     memory = memory_in(tmp_path)
     for number in range(20):

@@ -38,6 +38,7 @@ LIKE: Final = 0.85
 """What a word counts that only means about the same as the one that was looked for."""
 EVERYDAY: Final = 0.5
 """What a word counts that is common in any English, however rare it is among the memories."""
+_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _T = TypeVar("_T")
 
 
@@ -121,8 +122,11 @@ class MemoryIndex:
     def _ask(self, ask: Callable[[sqlite3.Connection], _T]) -> _T:
         try:
             return ask(self._current(self.path))
-        except (sqlite3.Error, OSError, ValueError):
+        except (sqlite3.Error, OSError, ValueError) as exc:
             self.close()
+            busy = getattr(exc, "sqlite_errorcode", 0) & 0xFF in _BUSY
+        if busy:
+            return ask(self._current(None))
         with suppress(OSError):
             _remove(self.path)
         try:

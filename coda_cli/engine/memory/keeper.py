@@ -194,7 +194,7 @@ class Keeper:
     def recall(self, situation: Situation, max_tokens: int) -> list[MemoryNote]:
         """Those given before, in order, then new ones, as many as fit; noted in the log."""
         before = dict.fromkeys(situation.given)
-        given = [one for one in self.index.get(before) if one.kind != "preference"]
+        given = [one for one in self.index.get(before) if one.kind != "preference" and one.holds]
         found = recalled(self.index, self._vectors, situation, MOST + len(before) + _MOST_PREFERENCES)
         new = [f.memory for f in found if f.memory.kind != "preference" and f.memory.id not in before][:MOST]
         notes, left = list[MemoryNote](), 4 * max_tokens
@@ -213,6 +213,13 @@ class Keeper:
             if self._given.note(line):
                 self._fold()
         return notes
+
+    def warm(self) -> None:
+        """Bring the index up to date, and load what finds by meaning."""
+        if self._vectors is not None:
+            self._vectors.nearest("warm", 1)
+        else:
+            self.index.fresh()
 
     def search(self, query: str, limit: int, folder: Path | None) -> list[MemoryNote]:
         """What speaks of *query*."""
