@@ -87,6 +87,54 @@ async def test_a_command_past_its_time_tells_what_it_printed(
     assert living("sleep 31.4159") == []
 
 
+WRITTEN = {
+    "mkdir .vscode; echo x >.vscode/tasks.json; echo x >.envrc": [".envrc", ".vscode"],
+    "echo x >>.bashrc": [".bashrc"],
+    "rm -r .idea": [".idea"],
+    "mkdir -p .git/hooks; echo x >.git/hooks/pre-commit": [".git/hooks/pre-commit"],
+    "echo ../x >.git/commondir; echo x >.git/index": [".git/commondir"],
+    "chmod +x .git/hooks.sample; echo x >.gitignore; echo x >a; mkdir -p .github; echo x >.github/x": [],
+    "mkdir -p .github/workflows node_modules/.bin; echo x >.github/workflows/ci.yml; echo x >node_modules/.bin/tsc": [
+        ".github/workflows",
+        "node_modules/.bin/tsc",
+    ],
+    "touch -r .bashrc old; echo y >.bashrc; touch -r old .bashrc": [".bashrc"],
+    "ln -s /etc .cursor": [".cursor"],
+}
+
+
+@pytest.mark.parametrize("line", WRITTEN)
+async def test_a_person_is_told_what_a_command_changed_that_runs_by_itself(
+    context: ToolContext, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(monkeypatch, "none")
+    for name in (
+        ".git/index",
+        ".git/hooks.sample",
+        ".bashrc",
+        ".idea/tasks.xml",
+        ".github/README",
+        "node_modules/.bin/x",
+    ):
+        path = context.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x\n")
+    output = await (await RunCommand().plan({"command": line}, context)).run()
+    if WRITTEN[line]:
+        told = f"this command changed {', '.join(WRITTEN[line])}"
+        assert output.display.startswith(f"{told}, which runs by itself\n\n(no output)")
+        assert output.text.startswith(f"[{told}]\n(no output)")
+    else:
+        assert not output.display
+
+
+async def test_of_many_changes_some_are_named_and_of_a_new_place_the_place(context: ToolContext) -> None:
+    (context.folder / ".vscode").mkdir()
+    line = "git init -q . && cd .vscode && touch 1 2 3 4 5 6"
+    display = (await (await RunCommand().plan({"command": line}, context)).run()).display
+    assert display.startswith("this command changed .git, .vscode/1, .vscode/2, .vscode/3, .vscode/4 and 2 more, which")
+
+
 def test_its_time_ends_before_that_of_the_call() -> None:
     assert seconds_for(None, 120.0) == 118.0
     assert seconds_for(5, 120.0) == 5.0

@@ -6,7 +6,11 @@ not among them: that is what edits are accepted for, and `permissions` asks befo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 
@@ -79,3 +83,94 @@ def runs_by_itself(parts: Sequence[str]) -> str | None:
         if plain and plain[-1].endswith(ending):
             return f"{parts[-1]}: {why}"
     return None
+
+
+# -- those that stand in a working folder, for commands: at its top, where git, editors and shells look for them
+
+# Of these folders commands write most: only what is named of them decides what runs.
+_WITHIN: Final = {
+    ".git": ("hooks", "config", "config.worktree", "commondir", "info/attributes"),
+    ".hg": ("hgrc",),
+    ".jj": ("repo/config.toml",),
+}
+_OF_COMMANDS: Final = frozenset(
+    (_PUSH, _PACKAGES, _PROGRAMS, "git fetches and runs by it", "git chooses programs by it")
+)
+"""What commands write as a matter of course (`npm install`, `git merge`), and nothing runs on the quiet: only told."""
+_FIRST: Final = frozenset(place.partition("/")[0] for place in _IN)
+_MOST: Final = 1_000
+_Stat = tuple[int, int, int, int, int]
+_FOLDER: Final = (stat.S_IFDIR, 0, 0, 0, 0)
+
+
+def kept_from_commands(folder: str) -> tuple[list[str], list[str]]:
+    """What a command in *folder* must not write: first folders that it must not move away, then what is read only.
+
+    A symlink cannot be kept, nor what is not there: those `snapshot` sees.
+    """
+    pinned: list[str] = []
+    fixed: list[str] = []
+    for place, why in _places(folder):
+        within = _WITHIN.get(place.name.casefold())
+        if place.is_symlink() or why in _OF_COMMANDS:
+            continue
+        if within is None or not place.is_dir():
+            fixed.append(str(place))
+            continue
+        pinned.append(str(place))
+        fixed += [str(place / name) for name in within if _lstat(place / name) and not (place / name).is_symlink()]
+    return pinned, fixed
+
+
+def snapshot(folder: str) -> dict[str, _Stat]:
+    """The state of all that runs by itself at the top of *folder*, by its path there; of `_MOST` files at most."""
+    found: dict[str, _Stat] = {}
+    for place, _ in _places(folder):
+        is_folder = place.is_dir() and not place.is_symlink()
+        within = _WITHIN.get(place.name.casefold()) if is_folder else None
+        if is_folder:
+            found[os.path.relpath(place, folder)] = _FOLDER
+        for top in [place] if within is None else [place / name for name in within]:
+            todo = [top]
+            while todo and len(found) < _MOST:
+                path = todo.pop()
+                if (state := _lstat(path)) is None:
+                    continue
+                if stat.S_ISDIR(state[0]):
+                    with suppress(OSError):
+                        todo += path.iterdir()
+                else:
+                    found[os.path.relpath(path, folder)] = state
+    return found
+
+
+def changes(before: Mapping[str, _Stat], after: Mapping[str, _Stat]) -> list[str]:
+    """What is new, changed or gone, by its path: where a whole place is new or gone, that place."""
+    paths = {path for path in {*before, *after} if before.get(path) != after.get(path)}
+    return sorted(path for path in paths if not any(path.startswith(f"{other}/") for other in paths))
+
+
+def _places(folder: str) -> Iterator[tuple[Path, str]]:
+    """What stands at the top of *folder* and runs by itself, and why."""
+    for entry in _entries(folder):
+        if why := runs_by_itself([entry.name]):
+            yield entry, why.partition(": ")[2]
+        elif entry.name.casefold() in _FIRST and not entry.is_symlink():
+            for below in _entries(str(entry)):
+                if why := _IN.get(f"{entry.name}/{below.name}".casefold()):
+                    yield below, why
+
+
+def _entries(folder: str) -> list[Path]:
+    try:
+        return sorted(Path(folder).iterdir())
+    except OSError:
+        return []
+
+
+def _lstat(path: Path) -> _Stat | None:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return (found.st_mode, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from coda_cli.engine.core.tools import Arguments, Effect, ToolOutput, Touches
 from coda_cli.engine.tools.base import BaseTool, Planned, ToolContext, ToolError
+from coda_cli.engine.tools.visible import visible_line
 
+_NAMED: Final = 5
 _PARAMETERS: Final = {
     "type": "object",
     "properties": {
@@ -65,12 +68,23 @@ class RunCommand(BaseTool):
 
 async def _run(command: str, context: ToolContext, limit: float, network: bool) -> ToolOutput:
     from coda_cli.engine.tools.child import Command, result_text, run_child, shell_line
+    from coda_cli.engine.tools.guarded import changes, snapshot
 
     folder = Path(context.folder)
+    before = await asyncio.to_thread(snapshot, str(folder))
     result = await run_child(
         Command(shell_line(command), folder, timeout=limit, network=network), progress=context.progress
     )
-    return ToolOutput(result_text(result), is_error=result.code != 0 or bool(result.reason))
+    text, display = result_text(result), ""
+    if changed := changes(before, await asyncio.to_thread(snapshot, str(folder))):
+        told = _told(changed)
+        text, display = f"[{told}]\n{text}", f"{told}, which runs by itself\n\n{text}"  # first: one line may be all
+    return ToolOutput(text, display, is_error=result.code != 0 or bool(result.reason))
+
+
+def _told(changed: Sequence[str]) -> str:
+    names = ", ".join(map(visible_line, changed[:_NAMED]))
+    return f"this command changed {names}" + (f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else "")
 
 
 def seconds_for(asked: object, allowed: float) -> float:
