@@ -345,7 +345,7 @@ def test_doctor_knows_a_poor_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_help_has_an_example(group: tuple[str, ...]) -> None:
     app = config.app if group == ("config",) else templates.app
     names = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
-    assert len(names) == (8 if group == ("config",) else 4)
+    assert len(names) == (8 if group == ("config",) else 5)
     for name in names:
         text = run(*group, name, "--help").stdout
         assert "Example: " in text, name
