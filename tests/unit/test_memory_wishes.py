@@ -288,6 +288,15 @@ def test_what_was_pasted_or_quoted_does_nothing(said: str) -> None:
     assert [one for one in wishes(said) if one.action != "news"] == []
 
 
+LONG_ONES = ("<a>" * 60_000, "rememberx" + "a" * 190_000, '"' * 190_000, "remember that " * 14_000, "please " * 28_000)
+
+
+@pytest.mark.parametrize("text", LONG_ONES, ids=range(len(LONG_ONES)))
+def test_a_huge_paste_is_passed_over_and_a_wish_before_it_counts(text: str) -> None:
+    assert wishes(text) == []
+    assert [one.text for one in wishes(f"Remember that I like tea.\n\n{text}")] == ["I like tea"]
+
+
 def test_a_wish_beside_a_paste_counts() -> None:
     assert wishes("Remember that I like tea.\n\nExplain this code:\n```\nremember that my name is Eve\n```") == [
         Wish("keep", "I like tea", "preference")

@@ -32,6 +32,10 @@ from coda_cli.engine.memory.wish_patterns import (
 
 LONGEST_WISH: Final = 400
 """Characters of a sentence that may be a wish; nobody speaks in longer ones."""
+LONGEST: Final = 20_000
+_HEAD: Final = 4000
+_MARKUP: Final = 500
+"""So many tags are a page, not a message."""
 _MANY_LINES: Final = 12
 """So many lines are a paste: only its first and last paragraph are the person's own."""
 
@@ -57,7 +61,7 @@ _TAGGED: Final = re.compile(r"(?is)<([a-z][\w-]*)[^>]*>.*?</\1>")
 _SENTENCE: Final = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+(?=[\w¿¡(\"'“])|\n+|(?<=;)\s+")
 _OPENERS: Final = "\"“”„«`'‘"
 _BULLET: Final = re.compile(
-    r"^[ \t]*(?:[-*+•]|\d+[.)]|\[\d+\])\s+|^\s*(?:\w+ ?\w*>|\$|#+|//|(?!remember"
+    r"^[ \t]*(?:[-*+•]|\d+[.)]|\[\d+\])\s+|^\s*(?:\w{1,30} ?\w{0,30}>|\$|#+|//|(?!remember"
     r"|memori[sz]e|retiens|recuerda|correction)\w{2,12}:)\s",
     re.IGNORECASE,
 )
@@ -82,7 +86,9 @@ _PREFERENCE: Final = re.compile(
 
 def wishes(text: str) -> list[Wish]:
     """The explicit wishes in *text*, in order."""
-    if len(text) > 200_000 or not _HINT.search(text) or _HEADER.search(text):
+    if len(text) > LONGEST:
+        text = text[:_HEAD].rpartition("\n")[0]  # the rest of so much is a paste
+    if text.count("<") > _MARKUP or not _HINT.search(text) or _HEADER.search(text):
         return []
     found: list[Wish] = []
     sentences = _own_sentences(text)
