@@ -129,10 +129,21 @@ async def test_a_person_is_told_what_a_command_changed_that_runs_by_itself(
 
 
 async def test_of_many_changes_some_are_named_and_of_a_new_place_the_place(context: ToolContext) -> None:
-    (context.folder / ".vscode").mkdir()
-    line = "git init -q . && cd .vscode && touch 1 2 3 4 5 6"
+    (context.folder / ".yarn").mkdir()
+    line = "git init -q . && cd .yarn && touch 1 2 3 4 5 6"
     display = (await (await RunCommand().plan({"command": line}, context)).run()).display
-    assert display.startswith("this command changed .git, .vscode/1, .vscode/2, .vscode/3, .vscode/4 and 2 more, which")
+    assert display.startswith("this command changed .git, .yarn/1, .yarn/2, .yarn/3, .yarn/4 and 2 more, which")
+
+
+@pytest.mark.parametrize("line", ["git config core.editor vi", "echo x >.git/hooks/pre-commit", "mv .git g"])
+async def test_a_model_is_told_why_it_cannot_write_a_hook(
+    context: ToolContext, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await call(RunCommand(), context, command="git init -q .")
+    for kind in {"namespaces", "bubblewrap"} & set(KINDS):
+        hold(monkeypatch, kind)  # type: ignore[arg-type]  # the names are those of the set
+        assert "there not what runs by itself: .git/hooks" in await call(RunCommand(), context, command=line)
+    assert not (context.folder / "g").exists()
 
 
 def test_its_time_ends_before_that_of_the_call() -> None:

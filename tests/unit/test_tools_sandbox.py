@@ -18,6 +18,7 @@ import pytest
 from coda_cli import paths
 from coda_cli.engine.tools import sandbox
 from coda_cli.engine.tools.child import ChildResult, Command, run_child, shell_line
+from coda_cli.engine.tools.guarded import kept_from_commands, snapshot
 from tests.unit.held import HOLDING, KINDS, common_user, hold
 
 PYTHON = shlex.quote(sys.executable)
@@ -116,6 +117,79 @@ async def test_attributes_outside_stay_where_mounts_hold(folder: Path, monkeypat
         assert result.output.endswith("own\n")
         after = notes.stat()
         assert (after.st_mode, after.st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
+
+
+ATTACK = """
+try() { sh -c "$1" 2>/dev/null && echo "$1"; }
+try 'echo x >.git/hooks/pre-commit'; try 'mv .git/hooks h'; try 'rm -rf .git/hooks/*.sample'; try 'mv .git g'
+try 'echo x >>.git/config'; try 'mv .git/config c'; try 'cp a .git/config'; try 'ln -f a .git/config'
+try 'git config core.hooksPath .'; try 'echo x >.envrc'; try 'rm .envrc'; try 'mv a .envrc'; try 'chmod +x .envrc'
+try 'echo x >.vscode/tasks.json'; try 'touch .vscode/new'; try 'mv .vscode v'; try 'echo x >.coda/coda.toml'
+try 'umount .vscode'; try 'mount -o remount,rw .vscode'; try 'unshare -Urm umount .vscode'
+try 'echo x >.claude/settings.json'; try 'echo x >.config/fish/config.fish'
+try 'mv .config old && mkdir -p .config/fish'
+"""
+USE = """
+set -e; echo one >a; git add a; git commit -qm one; echo two >a; git commit -qam two; git status; git stash list
+git checkout -qb other; git rm -q a; git commit -qm gone; git checkout -q -; git merge -q other; git tag t; git gc -q
+git worktree add -q w; mkdir sub; echo x >.gitignore; echo x >package.json; git log --oneline | wc -l
+"""
+
+
+def _project(folder: Path) -> None:
+    git = ["git", "-c", "init.defaultBranch=main"]
+    subprocess.run([*git, "init", "-q", str(folder)], check=True)
+    for key, value in (("user.name", "a"), ("user.email", "a@b"), ("commit.gpgsign", "false")):
+        subprocess.run(["git", "-C", str(folder), "config", key, value], check=True)
+    for name in (
+        ".envrc",
+        ".vscode/tasks.json",
+        ".coda/coda.toml",
+        ".claude/settings.json",
+        ".config/fish/config.fish",
+    ):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("own", "ascii")
+    folder.joinpath("a").write_text("a", "ascii")
+    folder.joinpath(".idea").symlink_to("nowhere")
+
+
+async def test_what_runs_by_itself_is_read_only_to_a_command_where_mounts_hold(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And all that git does with a repository still works."""
+    _project(folder)
+    before = snapshot(str(folder))
+    for kind in {"namespaces", "bubblewrap"} & set(HOLDING):
+        hold(monkeypatch, kind)  # type: ignore[arg-type]  # the names are those of the set
+        result = await sh(ATTACK, folder)
+        assert result.output == ""
+        assert snapshot(str(folder)) == before
+        used = folder.with_name(f"used-{kind}")
+        _project(used)
+        result = await sh(USE, used)
+        assert (result.code, result.output.split()[-1]) == (0, "3"), result.output
+
+
+async def test_a_project_below_tmp_is_kept_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in {"namespaces", "bubblewrap"} & set(HOLDING):
+        hold(monkeypatch, kind)  # type: ignore[arg-type]  # the names are those of the set
+        with tempfile.TemporaryDirectory(dir="/tmp") as name:
+            _project(Path(name))
+            result = await sh("echo x >.git/hooks/pre-commit; rm -f .envrc; git add a && git commit -qm x", Path(name))
+            assert result.code == 0, result.output
+            assert not _exists(Path(name, ".git/hooks/pre-commit"))
+            assert _exists(Path(name, ".envrc"))
+
+
+def test_bubblewrap_gets_what_is_read_only_last(folder: Path) -> None:
+    _project(folder)
+    kept = kept_from_commands(str(folder))
+    argv = sandbox.bubblewrap_argv(str(folder), "/scratch", str(folder), False, [], 3, kept)
+    words = " ".join(argv)
+    pinned, hooks = f"--bind-try {folder}/.git {folder}/.git", f"--ro-bind-try {folder}/.git/hooks {folder}/.git/hooks"
+    assert words.index(f"--bind {folder} {folder}") < words.index(pinned) < words.index(hooks)
 
 
 async def test_secrets_of_the_user_cannot_be_read_and_the_rest_can(holding: sandbox.Kind, folder: Path) -> None:

@@ -22,6 +22,7 @@ from typing import IO, Final
 
 from coda_cli.engine.tools import sandbox
 from coda_cli.engine.tools.base import ToolError
+from coda_cli.engine.tools.guarded import kept_from_commands
 from coda_cli.engine.tools.kept import HEAD
 from coda_cli.engine.tools.output import SPOOL_CAP, SPOOLS, kept_text, new_spool
 from coda_cli.engine.tools.processes import send_group, tasks_of_user
@@ -271,7 +272,7 @@ def _order(command: Command, kind: sandbox.Kind, scratch: str, opened: list[int]
     if kind == "bubblewrap":
         opened.append(_filter_file())
         argv = [
-            *sandbox.bubblewrap_argv(folder, scratch, cwd, command.network, _hidden(folder), opened[-1]),
+            *sandbox.bubblewrap_argv(folder, scratch, cwd, command.network, _hidden(folder), opened[-1], _kept(folder)),
             *argv,
         ]
         cwd = "/"
@@ -296,11 +297,14 @@ def _order(command: Command, kind: sandbox.Kind, scratch: str, opened: list[int]
 def _confine(kind: sandbox.Kind, folder: str, scratch: str, network: bool) -> Confine:
     from coda_cli.engine.tools import kernel
 
+    pinned, fixed = _kept(folder) if kind == "namespaces" else ([], [])
     return {
         "folder": folder,
         "scratch": scratch,
         "network": network,
         "hidden": _hidden(folder),
+        "pinned": pinned,
+        "fixed": fixed,
         "namespaces": kind == "namespaces",
         "landlock": kernel.landlock_abi() >= kernel.LANDLOCK_FILES,
         "filter": kernel.can_filter(),
@@ -310,6 +314,11 @@ def _confine(kind: sandbox.Kind, folder: str, scratch: str, network: bool) -> Co
 def _hidden(folder: str) -> list[str]:
     """The places with secrets, less one that is the working folder itself or above it."""
     return [path for path in sandbox.hidden() if not folder or not Path(folder).is_relative_to(path)]
+
+
+def _kept(folder: str) -> tuple[list[str], list[str]]:
+    """What runs by itself in the folder, to be kept from the command; nothing where the folder is all there is."""
+    return kept_from_commands(folder) if folder not in ("", "/") else ([], [])
 
 
 def _filter_file() -> int:

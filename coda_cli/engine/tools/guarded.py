@@ -114,12 +114,14 @@ def kept_from_commands(folder: str) -> tuple[list[str], list[str]]:
         within = _WITHIN.get(place.name.casefold())
         if place.is_symlink() or why in _OF_COMMANDS:
             continue
+        if place.parent != Path(folder):
+            pinned.append(str(place.parent))
         if within is None or not place.is_dir():
             fixed.append(str(place))
             continue
         pinned.append(str(place))
         fixed += [str(place / name) for name in within if _lstat(place / name) and not (place / name).is_symlink()]
-    return pinned, fixed
+    return list(dict.fromkeys(pinned)), fixed
 
 
 def snapshot(folder: str) -> dict[str, _Stat]:

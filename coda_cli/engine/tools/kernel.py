@@ -122,7 +122,8 @@ def _mount_attributes(path: str, *, put: int = 0, clear: int = 0, recursive: boo
 def furnish(confine: Confine) -> None:
     """A mount namespace in which only the folder and a /tmp of its own can be written, with a /proc of its own.
 
-    The secrets of `hidden` are empty there. For the first process of the namespace.
+    The secrets of `hidden` are empty there, and what is `fixed` in the folder cannot be written. For the first process
+    of the namespace.
     """
     folder, scratch = confine["folder"], confine["scratch"]
     _checked(_libc.unshare(_NEWNS), "mount namespace")
@@ -141,7 +142,8 @@ def furnish(confine: Confine) -> None:
     if folder and folder != "/":
         Path(folder).mkdir(parents=True, exist_ok=True)  # one below /tmp has just been covered
         _mount(f"/proc/self/fd/{held}", folder, "", _BIND | _REC)
-        writable.append(folder)
+        writable += [folder, *_bound(confine["pinned"])]
+        _bound(confine["fixed"])
     _mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
     if folder != "/":
         _mount_attributes("/", put=_RDONLY, recursive=True)
@@ -149,6 +151,14 @@ def furnish(confine: Confine) -> None:
             _mount_attributes(path, clear=_RDONLY)
     with suppress(OSError):  # since Linux 6.14 a namespace may have its own: a fork bomb of root has a bound, too
         Path("/proc/sys/kernel/pid_max").write_text("4096", "ascii")
+
+
+def _bound(paths: Iterable[str]) -> list[str]:
+    """Mount each of *paths* on itself, so that it can be set apart and not moved away. Gives those that are there."""
+    found = [path for path in paths if os.path.lexists(path)]
+    for path in found:
+        _mount(path, path, "", _BIND | _REC)
+    return found
 
 
 def _mask(path: str) -> None:

@@ -4,8 +4,10 @@ Three ways, the first that works: namespaces of the kernel (with Landlock and se
 distribution keeps namespaces for it, Landlock with seccomp alone. Elsewhere there is none, and the words say so.
 What holds in every way that holds files: writing only below the working folder and in a temporary folder of the
 command's own; secrets of this user (keys, Coda's own folders) are not readable; no other process's environment or
-memory; no way to the network or to a local daemon's socket. What does not: reading the rest of the system, and how
-much memory and disk all of a command's processes take together.
+memory; no way to the network or to a local daemon's socket. Where there are mounts (namespaces, bubblewrap) what runs
+by itself in the working folder cannot be written either (see `guarded`); Landlock alone cannot deny below what it
+allows, so there it is only told. What does not hold: reading the rest of the system, and how much memory and disk all
+of a command's processes take together.
 """
 
 from __future__ import annotations
@@ -138,9 +140,15 @@ def clean_environment(scratch: str, source: Mapping[str, str] | None = None) -> 
 
 
 def bubblewrap_argv(
-    folder: str, scratch: str, cwd: str, network: bool, secrets: list[str], filter_fd: int
+    folder: str,
+    scratch: str,
+    cwd: str,
+    network: bool,
+    secrets: list[str],
+    filter_fd: int,
+    kept: tuple[list[str], list[str]] = ([], []),
 ) -> list[str]:
-    """The words before a command that let bubblewrap hold it in."""
+    """The words before a command that let bubblewrap hold it in. *kept*: see `guarded.kept_from_commands`."""
     argv = [bubblewrap(), "--die-with-parent", "--unshare-user-try", "--unshare-pid", "--unshare-ipc"]
     argv += [] if network else ["--unshare-net"]
     argv += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/dev/shm"]  # noqa: S108
@@ -150,6 +158,10 @@ def bubblewrap_argv(
         argv += ["--bind", scratch, "/tmp"]  # noqa: S108
     if folder:
         argv += ["--bind", folder, folder]
+        for path in kept[0]:
+            argv += ["--bind-try", path, path]
+        for path in kept[1]:
+            argv += ["--ro-bind-try", path, path]
     return [*argv, "--chdir", cwd, "--cap-drop", "ALL", "--seccomp", str(filter_fd), "--"]
 
 

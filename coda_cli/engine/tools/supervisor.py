@@ -36,12 +36,18 @@ Reason = Literal["", "timeout", "stopped"]
 
 
 class Confine(TypedDict):
-    """What holds a command in: see `sandbox`."""
+    """What holds a command in: see `sandbox`.
+
+    Where there are mounts, `fixed` are paths in the folder that it cannot write, and `pinned` folders that it cannot
+    move away.
+    """
 
     folder: str
     scratch: str
     network: bool
     hidden: list[str]
+    pinned: list[str]
+    fixed: list[str]
     namespaces: bool
     landlock: bool
     filter: bool

@@ -12,6 +12,11 @@ from coda_cli.engine.tools.base import BaseTool, Planned, ToolContext, ToolError
 from coda_cli.engine.tools.visible import visible_line
 
 _NAMED: Final = 5
+_READ_ONLY: Final = ("Read-only file system", "Device or resource busy")
+_ONLY_HERE: Final = (
+    "\n[it can write only in the working folder and $TMPDIR, and there not what runs by itself: .git/hooks, "
+    ".git/config, .envrc, .vscode and the like; if that is what is wanted, tell the person how to do it]"
+)
 _PARAMETERS: Final = {
     "type": "object",
     "properties": {
@@ -76,6 +81,8 @@ async def _run(command: str, context: ToolContext, limit: float, network: bool) 
         Command(shell_line(command), folder, timeout=limit, network=network), progress=context.progress
     )
     text, display = result_text(result), ""
+    if result.code and any(word in result.output for word in _READ_ONLY):
+        text += _ONLY_HERE
     if changed := changes(before, await asyncio.to_thread(snapshot, str(folder))):
         told = _told(changed)
         text, display = f"[{told}]\n{text}", f"{told}, which runs by itself\n\n{text}"  # first: one line may be all
