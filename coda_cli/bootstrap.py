@@ -100,6 +100,8 @@ def _brief(manager: LLMManager, settings: Settings, sections: Collection[Section
         from coda_cli.engine.memory.manager import MemoryManager
 
         manager.memory = MemoryManager()
+        if manager.tools is not None and manager.remembers:
+            manager.tools.use_memory(manager.memory)
     if manager.config.personality_enabled and "persona" in sections:
         from coda_cli.engine.personality.manager import PersonalityManager
 

@@ -88,5 +88,5 @@ def make_session(started: Started) -> ChatSession:
         conversation_id=resumed.conversation_id if resumed is not None else None,
         system_prompt=None if started.system is None else printable(started.system),
         incognito=not started.log,
-        notes=folder.notes(loaded),
+        notes=[*folder.notes(loaded), *persona.greeting],
     )

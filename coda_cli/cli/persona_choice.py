@@ -34,6 +34,11 @@ class PersonaChoice:
         """The model that it prefers."""
         return self.persona.model if self.persona is not None else None
 
+    @property
+    def greeting(self) -> list[str]:
+        """What it says first, if anything."""
+        return [self.persona.greeting] if self.persona is not None and self.persona.greeting else []
+
     def tools(self, chosen: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """The tools that may be called where -T says *chosen* (None: all)."""
         return self.persona.tools if chosen is None and self.persona is not None else chosen

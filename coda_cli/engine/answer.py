@@ -200,7 +200,7 @@ class Answer:
                 self._model,
                 messages,
                 system_prompt=self._briefing.text,
-                options=plan.options,
+                options={**self._briefing.options, **plan.options},
                 schema=plan.schema,
             )
             if not self._rounds.specs:

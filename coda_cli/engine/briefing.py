@@ -6,10 +6,10 @@ A failure of either is told to nobody but the log of events: it must not cost th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from coda_cli.engine.core.config import LLMConfig
 from coda_cli.engine.core.errors import CodaError
@@ -75,6 +75,13 @@ class Briefing:
         told = [kept.text for kept in noticed if kept.action in ("stored", "merged", "replaced")]
         parts = [self.assembled.text, _kept(told) if told and not profile.tiny else ""]
         self.text = "\n\n".join(part for part in parts if part) or None
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What the persona wants of the request; what the caller says goes before it."""
+        host = self._host
+        wanted = host.personality is not None and host.prompts is not None and host.config.personality_enabled
+        return host.personality.options if wanted and host.personality is not None else {}
 
     def _situation(self, messages: Sequence[LLMMessage], profile: ModelProfile, tools: Sequence[str]) -> Situation:
         host, question = self._host, messages[-1]

@@ -319,15 +319,22 @@ class LLMManager:
     def _enhance(self) -> None:
         from coda_cli.engine.prompting.enhancer import PromptEnhancer
 
+        self._share_memory()
         memory = self.memory if self.config.memory_enabled else None
         persona = self.personality if self.config.personality_enabled else None
         self.prompts = PromptEnhancer(memory, persona)
+
+    def _share_memory(self) -> None:
+        """The tools of memory work on what the manager remembers with."""
+        if self.tools is not None:
+            self.tools.use_memory(self.memory if self.remembers and self.config.memory_enabled else None)
 
     # ---- tools ------------------------------------------------------------------------------------------------
 
     async def set_tool_manager(self, tools: ToolPort | None) -> None:
         """Let models call *tools* from now on (`ToolManager()` has the built-in ones); None takes them away."""
         self.tools = tools
+        self._share_memory()
 
     def set_approver(self, approver: Approver | None) -> None:
         """Who is asked before a call that the rules do not allow by themselves; None: nobody, and the answer is no."""

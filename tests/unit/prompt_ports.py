@@ -42,6 +42,7 @@ class Persona:
 
     def __init__(self, text: str = "Be kind.", failure: CodaError | None = None) -> None:
         self.text, self.failure = text, failure
+        self.options: dict[str, float] = {}
 
     def prompt(self, situation: Situation) -> str:
         if self.failure is not None:

@@ -18,6 +18,7 @@ from coda_cli.engine.manager import LLMManager
 from coda_cli.engine.memory.manager import MemoryManager
 from coda_cli.engine.personality.manager import PersonalityManager
 from coda_cli.engine.providers.scripted import ScriptedProvider
+from coda_cli.engine.tools.manager import ToolManager
 
 
 @pytest.fixture(autouse=True)
@@ -164,3 +165,29 @@ async def test_the_persona_of_the_settings_answers(tmp_path: Path, monkeypatch: 
     plain = persona_choice(None, settings.model_copy(update={"persona": None}), once=True)
     assert plain.name is None
     assert "persona" not in plain.sections
+
+
+async def test_a_persona_says_its_temperature_and_a_caller_says_more(home: Path) -> None:
+    made, provider = manager()
+    file = home / "config" / "personas" / "wild.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text('description = "Wild"\nprompt = "Be wild."\ntemperature = 1.5\n')
+    await made.set_personality_manager(PersonalityManager("wild"))
+    await ask(made, "hello")
+    await ask(made, "hello", temperature=0.1)
+    assert [request.options["temperature"] for request in provider.requests] == [1.5, 0.1]
+
+
+async def test_the_tools_of_memory_are_there_where_memory_is(tmp_path: Path) -> None:
+    made, provider = manager()
+    await made.set_tool_manager(ToolManager(folder=tmp_path))
+    await ask(made, "hello")
+    await made.set_memory_manager(MemoryManager())
+    await ask(made, "hello")
+    without, with_it = ({tool.name for tool in request.tools} for request in provider.requests)
+    assert with_it - without == {"store_memory", "search_memory", "update_memory", "delete_memory"}
+    private, other = manager(keeps=False)
+    await private.set_memory_manager(MemoryManager())
+    await private.set_tool_manager(ToolManager(folder=tmp_path))
+    await ask(private, "hello")
+    assert "store_memory" not in {tool.name for tool in other.requests[0].tools}

@@ -45,6 +45,9 @@ class FakeTools:
     stopped: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
+    def use_memory(self, memory: object | None) -> None:
+        """There is none."""
+
     async def ready(self, only: Collection[str] | None = None) -> None:
         """Always."""
 

@@ -234,6 +234,10 @@ class ToolPort(Protocol):
 
     problems: list[str]
 
+    def use_memory(self, memory: object | None) -> None:
+        """Let the tools of memory work on *memory*; None takes them away."""
+        ...
+
     async def ready(self, only: Collection[str] | None = None) -> None:
         """Return once all tools, or those that *only* names, are known. Raises CodaError."""
         ...
@@ -280,6 +284,11 @@ class MemoryPort(Protocol):
 
 class PersonaPort(Protocol):
     """Who answers: a persona with its traits. Raises only CodaError."""
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Options of a request that the persona wants, such as its temperature."""
+        ...
 
     def prompt(self, situation: Situation) -> str:
         """What the persona says to the model about itself and about how to answer; "" for nothing."""

@@ -85,6 +85,12 @@ class PersonalityManager:
         self._persona = load_persona(name)
         return self._persona
 
+    @property
+    def options(self) -> dict[str, float]:
+        """What the persona wants of a request: its temperature, if its file names one."""
+        temperature = self._persona.temperature
+        return {} if temperature is None else {"temperature": temperature}
+
     # ---- what it says -----------------------------------------------------------------------------------------
 
     def prompt(self, situation: Situation) -> str:

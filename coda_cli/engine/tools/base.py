@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from coda_cli.engine.core.ports import ToolSpec
 from coda_cli.engine.core.prompts import MemoryNote, Noticed
@@ -20,6 +20,7 @@ class ToolError(Exception):
     """A call cannot be done; the text tells the model what to mend."""
 
 
+@runtime_checkable
 class MemoryTools(Protocol):
     """What the tools of memory may do with it (see `memory.MemoryManager`). Raises only CodaError."""
 

@@ -16,7 +16,7 @@ from coda_cli.engine.core.messages import ToolCallPart, ToolResultPart
 from coda_cli.engine.core.ports import ToolRound
 from coda_cli.engine.core.tools import ToolOutput, Touches
 from coda_cli.engine.tools.arguments import canonical, described, parse
-from coda_cli.engine.tools.base import BaseTool, ToolError
+from coda_cli.engine.tools.base import BaseTool, MemoryTools, ToolError
 from coda_cli.engine.tools.one_call import Desk, Judge, part, result_of
 from coda_cli.engine.tools.supervised import failure, outcome_of
 
@@ -40,6 +40,8 @@ class Executor:
 
     def __init__(self, permissions: Judge) -> None:
         self._permissions = permissions
+        self.memory: MemoryTools | None = None
+        """What the tools of memory work on."""
         self._asking: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
 
     async def run(
@@ -65,7 +67,7 @@ class Executor:
             return
         if _CHECKER not in sys.modules and any(type(job.tool).check is BaseTool.check for job in jobs):
             await asyncio.to_thread(import_module, _CHECKER)  # 35 ms that the screen need not wait for
-        desk = Desk(turn, self._permissions, folder, self._lock())
+        desk = Desk(turn, self._permissions, folder, self._lock(), self.memory)
         ended: asyncio.Queue[ToolResultPart | None] = asyncio.Queue()
         driver = asyncio.create_task(_drive(jobs, desk, ended))
         try:

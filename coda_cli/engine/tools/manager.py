@@ -19,7 +19,7 @@ from coda_cli.engine.core.config import FunctionCallingConfig
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.messages import ToolCallPart, ToolResultPart
 from coda_cli.engine.core.ports import Provider, ToolRound, ToolSpec
-from coda_cli.engine.tools.base import BaseTool
+from coda_cli.engine.tools.base import BaseTool, MemoryTools
 from coda_cli.engine.tools.builtin import BUILTIN
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class ToolManager:
         self.folder = folder
         self._permissions = permissions
         self._executor: Executor | None = None
+        self._memory: MemoryTools | None = None
         self._later: Sequence[Path] | None = None
         self._brought: Callable[[], FolderFiles | None] | None = None
         self._discovery: asyncio.Lock | None = None
@@ -158,6 +159,10 @@ class ToolManager:
                 problems.append(f"{tool.source.shown}: {error.message}")
         return problems
 
+    def use_memory(self, memory: object | None) -> None:
+        """Let the tools of memory work on *memory* (a `MemoryManager`); None takes them away."""
+        self._memory = memory if isinstance(memory, MemoryTools) else None
+
     def discover_later(
         self, files: Sequence[Path] = (), brought: Callable[[], FolderFiles | None] | None = None
     ) -> None:
@@ -221,6 +226,7 @@ class ToolManager:
             from coda_cli.engine.tools.executor import Executor
 
             self._executor = Executor(self.permissions)
+        self._executor.memory = self._memory
         running = self._executor.run(calls, turn, offered, self.names(), self.folder or Path.cwd())
         async with aclosing(running):
             async for result in running:
@@ -231,7 +237,11 @@ class ToolManager:
     ) -> dict[str, BaseTool]:
         tools = {name: self.get(name) for name in self.names()}
         allowed = calling.allowed_categories
-        offered = {name: tool for name, tool in tools.items() if allowed is None or tool.category in allowed}
+        offered = {
+            name: tool
+            for name, tool in tools.items()
+            if (allowed is None or tool.category in allowed) and (tool.category != "memory" or self._memory is not None)
+        }
         if only is None:
             return offered
         chosen: set[str] = set()

@@ -22,7 +22,7 @@ from coda_cli.engine.core.tools import (
     digest,
 )
 from coda_cli.engine.tools.arguments import mended
-from coda_cli.engine.tools.base import BaseTool, Planned, ToolContext, ToolError
+from coda_cli.engine.tools.base import BaseTool, MemoryTools, Planned, ToolContext, ToolError
 from coda_cli.engine.tools.progress import Progress
 from coda_cli.engine.tools.results import capped, output_of
 from coda_cli.engine.tools.supervised import Alarm, ToolTimeout, failure, outcome_of, supervised
@@ -48,6 +48,7 @@ class Desk:
     permissions: Judge
     folder: Path
     asking: asyncio.Lock
+    memory: MemoryTools | None = None
 
 
 async def result_of(call: ToolCallPart, tool: BaseTool, arguments: dict[str, Any], desk: Desk) -> ToolResultPart:
@@ -61,6 +62,7 @@ async def result_of(call: ToolCallPart, tool: BaseTool, arguments: dict[str, Any
         folder=desk.folder,
         timeout=timeout,
         progress=progress.show,
+        memory=desk.memory,
         ask=_asking(desk, alarm) if desk.turn.approver is not None else None,
     )
     before: float | None = None
