@@ -100,6 +100,10 @@ WRITTEN = {
     ],
     "touch -r .bashrc old; echo y >.bashrc; touch -r old .bashrc": [".bashrc"],
     "ln -s /etc .cursor": [".cursor"],
+    "mkdir -p .git/modules/a/b/hooks; cd .git/modules/a/b; echo x >config; echo x >index; echo x >hooks/pre-push": [
+        ".git/modules/a/b/config",
+        ".git/modules/a/b/hooks/pre-push",
+    ],
 }
 
 

@@ -127,6 +127,7 @@ try 'git config core.hooksPath .'; try 'echo x >.envrc'; try 'rm .envrc'; try 'm
 try 'echo x >.vscode/tasks.json'; try 'touch .vscode/new'; try 'mv .vscode v'; try 'echo x >.coda/coda.toml'
 try 'umount .vscode'; try 'mount -o remount,rw .vscode'; try 'unshare -Urm umount .vscode'
 try 'echo x >.claude/settings.json'; try 'echo x >.config/fish/config.fish'
+try 'echo x >>.git/modules/libs/foo/config'; try 'mv .git/modules m'; try 'mv .git/modules/libs m'
 try 'mv .config old && mkdir -p .config/fish'
 """
 USE = """

@@ -87,9 +87,14 @@ def runs_by_itself(parts: Sequence[str]) -> str | None:
 
 # -- those that stand in a working folder, for commands: at its top, where git, editors and shells look for them
 
-# Of these folders commands write most: only what is named of them decides what runs.
+# Of these folders commands write most: only what is named of them decides what runs. Patterns of `Path.glob`.
+_IN_GIT: Final = ("hooks", "config", "config.worktree", "commondir", "info/attributes")
 _WITHIN: Final = {
-    ".git": ("hooks", "config", "config.worktree", "commondir", "info/attributes"),
+    ".git": (
+        *_IN_GIT,
+        "worktrees/*/config.worktree",
+        *(f"modules/{module}/{name}" for module in ("*", "*/*") for name in _IN_GIT[:3]),
+    ),
     ".hg": ("hgrc",),
     ".jj": ("repo/config.toml",),
 }
@@ -104,45 +109,32 @@ _FOLDER: Final = (stat.S_IFDIR, 0, 0, 0, 0)
 
 
 def kept_from_commands(folder: str) -> tuple[list[str], list[str]]:
-    """What a command in *folder* must not write: first folders that it must not move away, then what is read only.
+    """What a command in *folder* must not write: first the folders around it, that it must not move away, then itself.
 
     A symlink cannot be kept, nor what is not there: those `snapshot` sees.
     """
-    pinned: list[str] = []
-    fixed: list[str] = []
-    for place, why in _places(folder):
-        within = _WITHIN.get(place.name.casefold())
-        if place.is_symlink() or why in _OF_COMMANDS:
-            continue
-        if place.parent != Path(folder):
-            pinned.append(str(place.parent))
-        if within is None or not place.is_dir():
-            fixed.append(str(place))
-            continue
-        pinned.append(str(place))
-        fixed += [str(place / name) for name in within if _lstat(place / name) and not (place / name).is_symlink()]
-    return list(dict.fromkeys(pinned)), fixed
+    fixed = [path for place, why in _places(folder) if why not in _OF_COMMANDS for path in _deciding(place)]
+    fixed = [path for path in fixed if not path.is_symlink()]
+    pinned = {str(above) for path in fixed for above in path.parents if above.is_relative_to(folder)} - {folder}
+    return sorted(pinned), list(map(str, fixed))
 
 
 def snapshot(folder: str) -> dict[str, _Stat]:
-    """The state of all that runs by itself at the top of *folder*, by its path there; of `_MOST` files at most."""
+    """The state of all that runs by itself at the top of *folder*, by its path there; of `_MOST` files of a place."""
     found: dict[str, _Stat] = {}
     for place, _ in _places(folder):
-        is_folder = place.is_dir() and not place.is_symlink()
-        within = _WITHIN.get(place.name.casefold()) if is_folder else None
-        if is_folder:
+        if place.is_dir() and not place.is_symlink():
             found[os.path.relpath(place, folder)] = _FOLDER
-        for top in [place] if within is None else [place / name for name in within]:
-            todo = [top]
-            while todo and len(found) < _MOST:
-                path = todo.pop()
-                if (state := _lstat(path)) is None:
-                    continue
-                if stat.S_ISDIR(state[0]):
-                    with suppress(OSError):
-                        todo += path.iterdir()
-                else:
-                    found[os.path.relpath(path, folder)] = state
+        todo, left = _deciding(place), _MOST
+        while todo and left:
+            path = todo.pop()
+            state = _lstat(path)
+            if state is not None and stat.S_ISDIR(state[0]):
+                with suppress(OSError):
+                    todo += path.iterdir()
+            elif state is not None:
+                found[os.path.relpath(path, folder)] = state
+                left -= 1
     return found
 
 
@@ -154,18 +146,27 @@ def changes(before: Mapping[str, _Stat], after: Mapping[str, _Stat]) -> list[str
 
 def _places(folder: str) -> Iterator[tuple[Path, str]]:
     """What stands at the top of *folder* and runs by itself, and why."""
-    for entry in _entries(folder):
-        if why := runs_by_itself([entry.name]):
-            yield entry, why.partition(": ")[2]
-        elif entry.name.casefold() in _FIRST and not entry.is_symlink():
-            for below in _entries(str(entry)):
-                if why := _IN.get(f"{entry.name}/{below.name}".casefold()):
-                    yield below, why
+    for name in _names(folder):
+        place = Path(folder, name)
+        if why := runs_by_itself([name]):
+            yield place, why.partition(": ")[2]
+        elif name.casefold() in _FIRST and not place.is_symlink():
+            for below in _names(str(place)):
+                if why := _IN.get(f"{name}/{below}".casefold()):
+                    yield place / below, why
 
 
-def _entries(folder: str) -> list[Path]:
+def _deciding(place: Path) -> list[Path]:
+    """What of *place* decides what runs, as far as it is there."""
+    within = _WITHIN.get(place.name.casefold())
+    if within is None or place.is_symlink() or not place.is_dir():
+        return [place]
+    return [path for pattern in within for path in sorted(place.glob(pattern))]
+
+
+def _names(folder: str) -> list[str]:
     try:
-        return sorted(Path(folder).iterdir())
+        return sorted(os.listdir(folder))  # noqa: PTH208 -- of thousands only the names are wanted
     except OSError:
         return []
 
