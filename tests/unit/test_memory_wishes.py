@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
+from coda_cli.engine.memory.hints import may_hold_a_wish
 from coda_cli.engine.memory.wishes import Wish, wishes
 
 KEPT = """
@@ -328,3 +329,15 @@ def test_any_text_can_be_looked_at(text: str) -> None:
 )
 def test_any_mixture_of_the_words_ends_soon(parts: list[str]) -> None:
     wishes("".join(parts))
+
+
+def test_a_look_at_the_words_passes_nothing_over_that_holds_a_wish() -> None:
+    lines = [line.split("=>")[0].strip() for table in (KEPT, FORGOTTEN, NOTHING) for line in table.strip().splitlines()]
+    texts = [*lines, *PASTED]
+    assert not [text for text in texts if wishes(text) and not may_hold_a_wish(text)]
+    assert not may_hold_a_wish("Why is the sky blue?")
+
+
+@given(st.text(max_size=60), st.sampled_from([line.split("=>")[0].strip() for line in KEPT.strip().splitlines()]))
+def test_nor_where_it_stands_among_other_words(text: str, wish: str) -> None:
+    assert may_hold_a_wish(f"{text} {wish}")

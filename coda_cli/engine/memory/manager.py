@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from coda_cli import paths
 from coda_cli.engine.core.prompts import MemoryNote, Messages, Noticed, Situation
+from coda_cli.engine.memory.hints import may_hold_a_wish
 
 if TYPE_CHECKING:
     from coda_cli.engine.memory.keeper import Keeper
@@ -70,7 +71,7 @@ class MemoryManager:
 
     async def notice(self, situation: Situation) -> Sequence[Noticed]:
         """Keep, change or forget what the question explicitly asks for ("remember that ..."); what was done."""
-        if not self.enabled or situation.incognito:
+        if not self.enabled or situation.incognito or not may_hold_a_wish(situation.question):
             return ()
         from coda_cli.engine.memory.wishes import wishes
 
