@@ -13,8 +13,8 @@ _WORDS: Final = re.compile(
     r"|re?member|memor|forget|oubli|olvid|verg(?:iss|ess)|merk|erinner|souvien|retien|retén|recuerd|apunt|anota"
     r"|\b(?:note|keep|store|save|add|record|know|fyi|actually|correction|update|delete|remove|erase|drop|scratch|clear"
     r"|always|never|now on|onwards?|forward|henceforth|future|today|call|prefer|answer|reply|use|speak|write|notier\w*"
-    r"|prefier\w*|prefiero|préf\w*"
-    r"|bevorzug\w*|gust\w*|immer|nie|ab jetzt|von nun|künftig|nenn\w*|lösch\w*|toujours|jamais|désormais|à partir|appel\w*|note[zr]?"
+    r"|prefier\w*|prefiero|préf\w*|bevorzug\w*|gust\w*|immer|nie|ab jetzt|von nun|künftig|nenn\w*|lösch\w*"
+    r"|toujours|jamais|désormais|à partir|appel\w*|note[zr]?"
     r"|siempre|nunca|ahora|adelante|llám\w*|borra|efface\w*|supprime\w*)\b",
     re.IGNORECASE,
 )
