@@ -38,7 +38,8 @@ async def told_of(front: Recorder) -> list[str]:
 
 
 async def test_all_tools_are_there_until_a_person_chooses(front: Recorder) -> None:
-    assert await told_of(front) == list(tools_of(front).names())
+    there = [name for name in tools_of(front).names() if not name.endswith("_memory")]  # memory is off here
+    assert await told_of(front) == there
     await run(front, "/tools calculator, time")
     chosen = await told_of(front)
     assert {"calculator", "get_time"} <= set(chosen)
