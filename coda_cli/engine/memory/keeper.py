@@ -142,12 +142,16 @@ class Keeper:
         named = {stem(one) for one in terms(wish.text)}
         if not named:
             return []
-        fitting = [
-            (len(named) / max(1, len(said)), one)
-            for one in self._file.memories()
-            if named <= (said := {stem(word) for word in terms(one.text)})
-            and (not one.folder or (situation.folder is not None and situation.folder.is_relative_to(one.folder)))
-        ]
+        subject = subject_of(wish.text)
+        fitting: list[tuple[float, Memory]] = []
+        for one in self._file.memories():
+            if one.folder and (situation.folder is None or not situation.folder.is_relative_to(one.folder)):
+                continue
+            said = {stem(word) for word in terms(one.text)}
+            # "that I live in Basel" also means "I moved to Basel"
+            alike = subject is not None and subject == subject_of(one.text) and bool(named & said)
+            if named <= said or alike:
+                fitting.append((len(named & said) / max(1, len(said)), one))
         fitting.sort(key=lambda pair: (-pair[1].holds, -pair[0], pair[1].id))
         chosen = [one for _, one in fitting[: _MOST_FORGOTTEN if wish.wide else 1]]
         if chosen and not wish.wide:  # what says the same, or held before, must not come back

@@ -89,14 +89,16 @@ def recalled(
     least = -_BY_TIME if days or subject else 0
     values = {key: value for key, one in features.items() if (value := _value(scale, one)) > least}
     found: list[Found] = []
+    asked_for: set[str] = set()  # what states the very subject: the echo of an earlier question does not outweigh it
     for key, memory in index.at(tuple(values)).items():
         in_time, meant = _in_days(memory, days), subject is not None and subject_of(memory.text) == subject
         if (values[key] > 0 or in_time or meant) and (memory.holds or past) and _belongs(memory, situation):
             rank = values[key] + _more(memory, situation, today, past) + _BY_TIME * meant
             rank += 0 if days is None else in_time - 0.5
             found.append(Found(memory, values[key], rank))
+            asked_for |= {memory.id} if meant else set()
     best = max((one.rank for one in found), default=0.0)
-    found = [one for one in found if one.rank >= best - scale.gap]
+    found = [one for one in found if one.rank >= best - scale.gap or one.memory.id in asked_for]
     return sorted(found, key=lambda one: (-one.rank, one.memory.id))[:limit]
 
 

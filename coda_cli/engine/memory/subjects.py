@@ -124,7 +124,9 @@ _ASKED: Final = (
         (
             r"\bwhere (?:do|did|am|are) (?:i|we) (?:now )?(?:live|living|based|reside)|\b(?:which|what) (?:city"
             r"|town) (?:do|did|am)"
-            r" i (?:live|move|living)|\bwo wohne ich|\bou est-ce que j'habite|\bdonde vivo"
+            r" i (?:live|move|living)|\bwhere (?:i|we) live\b|\bnear me\b|\baround here\b"
+            r"|\b(?:in|around|near|of|from|to) my (?:city|town|village|home|place|area|neighbou?rhood|region)\b"
+            r"|\bwo wohne ich|\bwo ich wohne|\bbei mir in der nahe|\bou est-ce que j'habite|\bou j'habite|\bdonde vivo"
         ),
     ),
     (
