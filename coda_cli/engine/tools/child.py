@@ -303,6 +303,7 @@ def _confine(kind: sandbox.Kind, folder: str, scratch: str, network: bool) -> Co
         "scratch": scratch,
         "network": network,
         "hidden": _hidden(folder),
+        "seen": sandbox.programs_in_tmp(folder) if kind == "namespaces" else [],
         "pinned": pinned,
         "fixed": fixed,
         "namespaces": kind == "namespaces",

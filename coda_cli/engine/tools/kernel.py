@@ -130,6 +130,7 @@ def furnish(confine: Confine) -> None:
     _mount("none", "/", "", _REC | _PRIVATE)
     writable = ["/dev/shm", "/proc"]  # noqa: S108 -- mounts of its own
     held = os.open(folder, os.O_PATH | os.O_DIRECTORY) if folder else -1
+    seen = [(path, os.open(path, os.O_PATH | os.O_DIRECTORY)) for path in confine["seen"]]
     for path in confine["hidden"]:
         _mask(path)
     if Path("/dev/shm").is_dir():  # noqa: S108
@@ -139,6 +140,10 @@ def furnish(confine: Confine) -> None:
     if folder != "/tmp":  # noqa: S108
         _mount(scratch, "/tmp", "", _BIND)  # noqa: S108
         writable.append("/tmp")  # noqa: S108
+    for path, fd in seen:
+        Path(path).mkdir(parents=True, exist_ok=True)
+        _mount(f"/proc/self/fd/{fd}", path, "", _BIND | _REC)
+        os.close(fd)
     if folder and folder != "/":
         Path(folder).mkdir(parents=True, exist_ok=True)  # one below /tmp has just been covered
         _mount(f"/proc/self/fd/{held}", folder, "", _BIND | _REC)

@@ -124,6 +124,15 @@ def hidden() -> list[str]:
     return sorted({os.path.realpath(place) for place in places if place.exists()})
 
 
+def programs_in_tmp(folder: str) -> list[str]:
+    """This Python's own folders where they are below /tmp, which a confined command has another of; real paths."""
+    found = {os.path.realpath(sys.prefix), os.path.realpath(sys.base_prefix)}
+    real = os.path.realpath("/tmp")  # noqa: S108
+    inside = [Path(path) for path in found if Path(path).is_relative_to(real)]
+    # the working folder is there anyway, and one that holds it would be bound over it
+    return sorted(str(path) for path in inside if not folder or not Path(folder).is_relative_to(path))
+
+
 def clean_environment(scratch: str, source: Mapping[str, str] | None = None) -> dict[str, str]:
     """What a command gets of the environment: an allow-list, and of that nothing that is named like a secret."""
     given = os.environ if source is None else source
@@ -156,6 +165,8 @@ def bubblewrap_argv(
         argv += ["--tmpfs", path] if Path(path).is_dir() else ["--ro-bind", "/dev/null", path]
     if folder != "/tmp":  # noqa: S108
         argv += ["--bind", scratch, "/tmp"]  # noqa: S108
+        for path in programs_in_tmp(folder):
+            argv += ["--ro-bind-try", path, path]
     if folder:
         argv += ["--bind", folder, folder]
         for path in kept[0]:

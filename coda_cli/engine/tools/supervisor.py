@@ -39,13 +39,14 @@ class Confine(TypedDict):
     """What holds a command in: see `sandbox`.
 
     Where there are mounts, `fixed` are paths in the folder that it cannot write, and `pinned` folders that it cannot
-    move away.
+    move away. `seen` are folders below the real /tmp that stay to be read.
     """
 
     folder: str
     scratch: str
     network: bool
     hidden: list[str]
+    seen: list[str]
     pinned: list[str]
     fixed: list[str]
     namespaces: bool
