@@ -161,7 +161,8 @@ def test_the_lines_that_were_left_out_can_be_seen_before_the_answer(coda: Progra
 def test_a_question_of_the_model_is_told_as_one(coda: Program, sit: Sit) -> None:
     scripted(coda, ("", [("ask_user", {"question": "[sudo] password\u202e for root:"})]), "Well.")
     sitting = sit("ask", "-T", "all", "go on")
-    sitting.until("The model asks: [sudo] password\\u{202E} for root:")
+    told = "The model asks: [sudo] password\\u{202E} for root:"
+    sitting.until(lambda text: told in text and text.rstrip().endswith("\n?"))  # what comes before that is no answer
     sitting.type("no\n")
     sitting.until("Well.")
     assert sitting.end() == 0

@@ -192,7 +192,8 @@ async def test_terminal_codes_are_taken_out_of_what_the_model_reads(context: Too
 
 
 async def test_python_is_shown_whole_and_runs_in_a_folder_of_its_own(context: ToolContext) -> None:
-    code = "import os\nprint(2**100, [n for n in os.listdir('.') if n.endswith('.py')], os.environ['FOLDER'])\nopen('made', 'w').close()\n"
+    there = "[name for name in os.listdir('.') if name.endswith('.py')]"
+    code = f"import os\nprint(2**100, {there}, os.environ['FOLDER'])\nopen('made', 'w').close()\n"
     planned = await RunPython().plan({"code": code}, context)
     assert planned.effect.summary == "run 3 lines of Python"
     assert planned.effect.detail.endswith(f"\n\n{code}")
