@@ -26,7 +26,7 @@ def editor(program: Program, script: str) -> Path:
     file = program.folder / "editor.sh"
     go, pid = program.folder / "go", program.folder / "pid"
     file.write_text(
-        f"{HEAD}printf '\\033[2J\\033[H{OPEN}\\r\\n'; echo $$ > {pid}\n"
+        f"{HEAD}echo $$ > {pid}; printf '\\033[2J\\033[H{OPEN}\\r\\n'\n"
         f"until [ -e {go} ]; do sleep 0.02; done\n{script}\n"
     )
     file.chmod(0o700)

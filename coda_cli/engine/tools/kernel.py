@@ -130,7 +130,7 @@ def furnish(confine: Confine) -> None:
     _mount("none", "/", "", _REC | _PRIVATE)
     writable = ["/dev/shm", "/proc"]  # noqa: S108 -- mounts of its own
     held = os.open(folder, os.O_PATH | os.O_DIRECTORY) if folder else -1
-    seen = [(path, os.open(path, os.O_PATH | os.O_DIRECTORY)) for path in confine["seen"]]
+    seen = [(path, fd) for path in confine["seen"] if (fd := _open_folder(path)) is not None]
     for path in confine["hidden"]:
         _mask(path)
     if Path("/dev/shm").is_dir():  # noqa: S108
@@ -156,6 +156,14 @@ def furnish(confine: Confine) -> None:
             _mount_attributes(path, clear=_RDONLY)
     with suppress(OSError):  # since Linux 6.14 a namespace may have its own: a fork bomb of root has a bound, too
         Path("/proc/sys/kernel/pid_max").write_text("4096", "ascii")
+
+
+def _open_folder(path: str) -> int | None:
+    """A descriptor of the folder, None where this user cannot reach it: then there is nothing to be seen of it."""
+    try:
+        return os.open(path, os.O_PATH | os.O_DIRECTORY)
+    except OSError:
+        return None
 
 
 def _bound(paths: Iterable[str]) -> list[str]:
