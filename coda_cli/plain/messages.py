@@ -24,7 +24,7 @@ def told(number: int, entry: Entry, *, raw: bool) -> str:
 def _gave(tool: ToolCard) -> str:
     """What a call gave, in a line."""
     if tool.result is None:
-        return "no result"
+        return "interrupted"
     return ("failed, " if tool.is_error else "") + telling.short(one_line(tool.result))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from coda_cli.engine.core.messages import LLMMessage, MessageRole, ToolCallPart
 from coda_cli.engine.core.tools import Touches
 from coda_cli.engine.providers.scripted import Reply
 from coda_cli.engine.tools.base import ToolContext
@@ -271,3 +272,13 @@ async def test_a_long_question_of_the_model_can_be_read_and_answered(tmp_path: P
             await it.press(*"right", "enter")
         await it.idle()
         assert "right" in str(provider_of(it.session).requests[-1].messages[-1])
+
+
+async def test_a_call_that_a_crash_left_without_a_result_says_so_when_the_chat_is_opened(tmp_path: Path) -> None:
+    async with chatting(tmp_path, "Fine.") as it:
+        await it.ask("hello")
+        calls = [ToolCallPart(id="1", name="run_command", arguments='{"command": "make"}')]
+        crashed = LLMMessage(role=MessageRole.ASSISTANT, parts=calls)
+        await it.session.conversations.append(it.session.conversation_id or "", crashed)
+        await it.app.front.reload()  # type: ignore[union-attr]  # the chat is open
+        await it.until("run_command  make  ■ interrupted")

@@ -98,7 +98,8 @@ def card(tool: ToolCard, *, unfolded: bool, running: bool) -> Block:
     """A tool call: one line, and unfolded its arguments and its result."""
     target = f"!fold:{tool.id}"
     if tool.result is None:
-        status: Line = [(tool.doing or ("…" if running else "no result"), ("muted", target))]
+        under_way = tool.doing or ("…" if running else "")
+        status: Line = [(under_way, ("muted", target)) if under_way else ("■ interrupted", ("warning", target))]
     else:
         status = [_ended(tool, target)]
     head: Line = [
