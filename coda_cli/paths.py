@@ -1,13 +1,18 @@
 """Where Coda keeps its files: config, data and cache folders of this user.
 
 `CODA_HOME` puts all three under one folder (`config/`, `data/`, `cache/`). Asking for a path never creates it;
-`private_dir()` creates a folder 0700 and `open_private()` a file 0600, whatever the umask.
+`private_dir()` creates a folder 0700 and `open_private()` a file 0600, whatever the umask. A small file that several
+processes change is read with `read_private()` and replaced with `replace_private()`, under its `locked()`.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
-from contextlib import suppress
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _APP = "coda"
@@ -102,3 +107,50 @@ def replace_private(path: Path, content: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def read_private(path: Path, most: int, *, trusted: bool = False) -> bytes | None:
+    """The bytes of a small file, None if there is none; one of this user's is closed to others' eyes.
+
+    *most* is how many bytes it may have; with *trusted* nobody else may be able to write it. Raises OSError for what is
+    not so, and for what is no regular file.
+    """
+    try:
+        # O_NONBLOCK: opening a FIFO must not wait for its writer.
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    info = os.fstat(fd)
+    if not stat.S_ISREG(info.st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    with os.fdopen(fd, "rb") as file:
+        if trusted and info.st_uid not in (os.geteuid(), 0):
+            raise OSError(errno.EPERM, "it belongs to another user")
+        if trusted and info.st_mode & 0o022:
+            raise OSError(errno.EPERM, f"others may write it (mode {info.st_mode & 0o777:o})")
+        if info.st_mode & 0o077 and info.st_uid == os.geteuid():
+            os.fchmod(fd, 0o600)
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most >> 20} MiB")
+    return content
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of the private file *path* against other processes and threads. Raises OSError."""
+    fd = open_private(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def keep_aside(path: Path) -> Path:
+    """Move a broken *path* to a name beside it that is not taken; returns it. Raises OSError."""
+    number = 1
+    while os.path.lexists(aside := path.with_name(f"{path.name}.bad-{number}")):
+        number += 1
+    return path.rename(aside)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -57,7 +55,7 @@ class MemoryFile:
         Raises MemoryStoreError, and then the file is as it was; what *change* raises goes through.
         """
         try:
-            with self._locked():
+            with paths.locked(self.path):
                 old, bad = self._read()
                 new = tuple(change(old))
                 if new == old and not bad:
@@ -77,20 +75,11 @@ class MemoryFile:
             ) from exc
         return self._memories
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        fd = paths.open_private(self.path.with_name(f".{self.path.name}.lock"), os.O_RDWR | os.O_CREAT)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(fd)
-
     def _read(self) -> tuple[tuple[Memory, ...], list[bytes]]:
         """The memories, and the lines that are none."""
         self.problems = []
         try:
-            content = self._bytes()
+            content = paths.read_private(self.path, MAX_BYTES) or b""
         except OSError as exc:
             raise self._unreadable(exc) from exc
         memories: dict[str, Memory] = {}
@@ -108,20 +97,6 @@ class MemoryFile:
                 why = "it is no JSON" if isinstance(exc, json.JSONDecodeError | RecursionError) else str(exc)[:100]
                 self.problems.append(f"line {number} of {self.path} cannot be used ({why}); it is kept")
         return tuple(memories.values()), bad
-
-    def _bytes(self) -> bytes:
-        try:
-            # O_NONBLOCK: opening a FIFO must not wait for its writer.
-            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except (FileNotFoundError, NotADirectoryError):
-            return b""
-        with os.fdopen(fd, "rb") as file:
-            info = os.fstat(file.fileno())
-            if info.st_mode & 0o077 and info.st_uid == os.geteuid():
-                os.fchmod(file.fileno(), 0o600)
-            if info.st_size > MAX_BYTES:
-                raise OSError(0, "it is larger than 256 MiB")
-            return file.read()
 
     def _keep_aside(self, lines: Sequence[bytes]) -> None:
         """Append *lines* to the file of bad ones. Raises OSError."""

@@ -6,13 +6,9 @@ whole. A file that cannot be used counts as empty, is told, and is kept under an
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
-import stat
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
@@ -117,11 +113,11 @@ class StateFile:
     def change(self, change: Callable[[State], T]) -> T:
         """Let *change* work on the state under the lock and keep it; its result. Raises ConfigError."""
         try:
-            with _locked(self.path):
+            with paths.locked(self.path):
                 state, broken = self._read()
                 result = change(state)
-                if broken:
-                    self._keep_aside()
+                if broken and self.path.exists():
+                    paths.keep_aside(self.path)
                 paths.replace_private(Path(os.path.realpath(self.path)), _dumped(state))
         except OSError as exc:
             hint = f"check the folder and the free space: `ls -ld '{self.path.parent}'`"
@@ -133,7 +129,7 @@ class StateFile:
         """The state, and whether the file cannot be used."""
         self.problems = []
         try:
-            content = _content(self.path)
+            content = paths.read_private(self.path, _MAX_BYTES)
             return (State(), False) if content is None else (_loaded(json.loads(content)), False)
         except OSError as exc:
             why = exc.strerror or str(exc)
@@ -141,41 +137,6 @@ class StateFile:
             why = str(exc) or "nested too deeply"
         self.problems.append(sanitize(f"{self.path} cannot be used, so personas are as their files say: {why}"))
         return State(), True
-
-    def _keep_aside(self) -> None:
-        number = 1
-        while os.path.lexists(aside := self.path.with_name(f"{self.path.name}.bad-{number}")):
-            number += 1
-        if self.path.exists():
-            self.path.rename(aside)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    fd = paths.open_private(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    info = os.fstat(fd)
-    if not stat.S_ISREG(info.st_mode):
-        os.close(fd)
-        raise OSError(errno.EINVAL, "it is not a regular file")
-    with os.fdopen(fd, "rb") as file:
-        if info.st_mode & 0o077 and info.st_uid == os.geteuid():
-            os.fchmod(fd, 0o600)
-        content = file.read(_MAX_BYTES + 1)
-    if len(content) > _MAX_BYTES:
-        raise OSError(errno.EFBIG, "it is larger than 1 MiB")
-    return content
 
 
 def _dumped(state: State) -> bytes:
