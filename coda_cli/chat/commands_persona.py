@@ -8,6 +8,7 @@ from typing import Final
 from coda_cli.chat.command_parts import beginning_with, cell
 from coda_cli.chat.commands import Command
 from coda_cli.chat.front import Front, Option
+from coda_cli.chat.persona_use import use_persona
 from coda_cli.chat.words import counted
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.prompts import Situation
@@ -46,7 +47,7 @@ async def persona(front: Front, text: str) -> None:
     elif text == "reset":
         await _reset(front, manager)
     else:
-        _use(front, manager, text)
+        await _use(front, manager, text)
 
 
 def _show(front: Front, manager: PersonalityManager) -> None:
@@ -80,14 +81,12 @@ async def _choose(front: Front, manager: PersonalityManager) -> None:
     ]
     place = await front.choose("Who shall answer?", options)
     if place is not None:
-        _use(front, manager, names[place])
+        await _use(front, manager, names[place])
 
 
-def _use(front: Front, manager: PersonalityManager, name: str) -> None:
-    chosen = manager.use(name)
-    front.note(f"{chosen.name} answers from the next question on: {chosen.description}")
-    if chosen.greeting:
-        front.note(chosen.greeting)
+async def _use(front: Front, manager: PersonalityManager, name: str) -> None:
+    for line in await use_persona(front.session, manager, name):
+        front.note(line)
 
 
 def _undo(front: Front, manager: PersonalityManager, change: str) -> None:

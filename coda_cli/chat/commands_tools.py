@@ -39,7 +39,7 @@ async def tools(front: Front, text: str) -> None:
         only = () if names == ["none"] else None if names == ["all"] else tuple(names)
         if only:
             manager.specs(calling, only)  # raises for a name that nobody knows
-        session.tools = only
+        session.tools, session.named_tools = only, True
         said = "no tools" if only == () else "all tools" if only is None else ", ".join(names)
         front.note(f"from the next question on the model may call {said}")
         return

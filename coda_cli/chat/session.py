@@ -17,6 +17,7 @@ from coda_cli.chat.entries import entries_of, message_at
 from coda_cli.chat.entry import Entry
 from coda_cli.chat.file_blocks import with_files_of
 from coda_cli.chat.gauge import Gauge, cost_of, tokens_of
+from coda_cli.chat.lent import Lent
 from coda_cli.chat.prompt_history import PromptHistory
 from coda_cli.chat.remembering import remember_end
 from coda_cli.chat.shell import ShellResult
@@ -80,6 +81,9 @@ class ChatSession:
     ) -> None:
         self.wired = wired
         self.notes = notes
+        self.lent_model: Lent[ModelSpec] | None = None  # by a persona
+        self.lent_tools: Lent[Sequence[str] | None] | None = None
+        self.named_model = self.named_tools = False  # by the person: no persona takes it from them
         self.looked_at = ""  # the digest of what was last shown of the working folder: a yes is for that
         self.tools = tools
         self.spec = spec
@@ -257,7 +261,7 @@ class ChatSession:
                 await self.conversations.set_head(comparison.conversation_id, message_id)
                 self.generation = contender.generation
                 if chosen is not None:
-                    self.spec = contender.spec
+                    self.spec, self.named_model = contender.spec, True
                 return
 
     # ---- where the chat stands --------------------------------------------------------------------------------------
@@ -339,6 +343,7 @@ class ChatSession:
         """Let what *text* names answer from now on. Asks nobody, so it works whatever is down. Raises UsageError."""
         spec = self.parse(text)
         await self.use(spec)
+        self.named_model = True
         return spec
 
     def parse(self, text: str) -> ModelSpec:

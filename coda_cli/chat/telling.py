@@ -51,6 +51,7 @@ _DONE: Final = {
     "merged": "known already, and remembered",
     "replaced": "remembered in place of what was known",
     "forgotten": "forgotten",
+    "unknown": "nothing to forget, no memory says that",
     "refused": "not remembered",
 }
 

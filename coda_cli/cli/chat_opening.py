@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from coda_cli import bootstrap
 from coda_cli.chat.attachments import printable, read_media, read_stdin, read_texts
+from coda_cli.chat.lent import Lent
 from coda_cli.chat.session import ChatSession
 from coda_cli.cli.chat_start import Started
 from coda_cli.cli.output import say
@@ -81,7 +82,7 @@ def make_session(started: Started) -> ChatSession:
         conversations=resumed.conversations if resumed is not None else None,
     )
     tools.apply(wired)
-    return ChatSession(
+    session = ChatSession(
         wired,
         tools=persona.tools(tools.only),
         spec=spec,
@@ -90,3 +91,10 @@ def make_session(started: Started) -> ChatSession:
         incognito=not started.log,
         notes=[*folder.notes(loaded), *persona.greeting],
     )
+    session.named_model = started.model is not None
+    session.named_tools = bool(started.tools)
+    if persona.model is not None and not session.named_model and resumed is None:
+        session.lent_model = Lent(spec, parse_spec(None, settings, cached_models()))
+    if session.tools != tools.only:
+        session.lent_tools = Lent(session.tools, tools.only)
+    return session

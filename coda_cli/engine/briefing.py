@@ -72,8 +72,7 @@ class Briefing:
             noticed = await self._notice(situation)
             await self._adapt(situation)
         self.assembled = await host.prompts.assemble(given, situation)
-        told = [kept.text for kept in noticed if kept.action in ("stored", "merged", "replaced")]
-        parts = [self.assembled.text, _kept(told) if told and not profile.tiny else ""]
+        parts = [self.assembled.text, "" if profile.tiny else _done(noticed)]
         self.text = "\n\n".join(part for part in parts if part) or None
 
     @property
@@ -131,6 +130,15 @@ def _ids(value: object) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
-def _kept(texts: Sequence[str]) -> str:
-    told = "; ".join(" ".join(text.split())[:200] for text in texts)
-    return f"You have just been asked to remember this, and it is kept: {told}. Say so in a few words."
+def _done(noticed: Sequence[Noticed]) -> str:
+    """What the model should know of what was kept and forgotten just now, so that it does not say that it cannot."""
+    by_action: dict[str, list[str]] = {}
+    for one in noticed:
+        by_action.setdefault(one.action, []).append(" ".join(one.text.split())[:200])
+    kept = "; ".join(text for action in ("stored", "merged", "replaced") for text in by_action.get(action, ()))
+    said = [f"You have just been asked to remember this, and it is kept: {kept}."] if kept else []
+    if "forgotten" in by_action:
+        said.append("You have just been asked to forget something, and it is forgotten.")
+    if "unknown" in by_action:
+        said.append("You have just been asked to forget something that no memory says.")
+    return " ".join([*said, "Say so in a few words."]) if said else ""

@@ -112,3 +112,31 @@ async def test_names_actions_and_changes_are_completed(front: Recorder) -> None:
     assert "undo" in [text for text, _ in PERSONA.complete(front, "")]
     await manager_of(front).heard(Situation(question="shorter please"))
     assert [text for text, _ in PERSONA.complete(front, "undo ")] == ["c1"]
+
+
+def written(name: str, text: str) -> None:
+    personas_dir().mkdir(parents=True, exist_ok=True)
+    persona_file(name).write_text(text)
+
+
+async def test_a_persona_brings_its_model_and_tools_and_gives_them_back(front: Recorder) -> None:
+    session, before = front.session, front.session.spec
+    written("captain", 'prompt = "Be a captain."\nmodel = "anthropic/claude-haiku-5"\ntools = ["calculator"]\n')
+    written("cook", 'prompt = "Be a cook."\nmodel = "ollama/pasta"\n')
+    await PERSONA.run(front, "captain")
+    assert (session.spec_name(session.spec), session.tools) == ("anthropic/claude-haiku-5", ("calculator",))
+    assert front.notes[-2:] == ["with anthropic/claude-haiku-5", "it may call calculator"]
+    await PERSONA.run(front, "cook")
+    assert (session.spec_name(session.spec), session.tools) == ("ollama/pasta", None)
+    await PERSONA.run(front, "default")
+    assert (session.spec, session.tools) == (before, None)
+
+
+async def test_what_the_person_has_named_no_persona_takes_away(front: Recorder) -> None:
+    session = front.session
+    written("captain", 'prompt = "Be a captain."\nmodel = "anthropic/claude-haiku-5"\ntools = ["calculator"]\n')
+    await session.switch_model("openai/gpt-6-luna")
+    session.tools, session.named_tools = ("get_time",), True
+    await PERSONA.run(front, "captain")
+    assert (session.spec_name(session.spec), session.tools) == ("openai/gpt-6-luna", ("get_time",))
+    assert "you have chosen openai/gpt-6-luna, so it is not anthropic/claude-haiku-5" in front.notes

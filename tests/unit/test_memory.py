@@ -109,9 +109,10 @@ async def test_what_nobody_clearly_meant_is_not_forgotten(tmp_path: Path) -> Non
         "Forget it.",
         "forget that",
         "Forget about the parser, let's do the lexer first.",
-        "Forget that I exist",
     ):
         assert list(await memory.notice(said(text))) == [], text
+    (told,) = await memory.notice(said("Forget that I exist"))
+    assert (told.action, told.text) == ("unknown", "I exist")
     assert await held(memory) == ["Our parser is written by hand"]
 
 

@@ -74,10 +74,11 @@ class MemoryNote:
 class Noticed:
     """What was kept, changed or refused because of what a person said: told by an event, and to the model.
 
-    `action`: stored, merged, replaced (an older one has ended), forgotten, refused (`text` is then the reason).
+    `action`: stored, merged, replaced (an older one has ended), forgotten, unknown (there is none of that to forget,
+    `text` is what was named), refused (`text` is then the reason).
     """
 
-    action: Literal["stored", "merged", "replaced", "forgotten", "refused"]
+    action: Literal["stored", "merged", "replaced", "forgotten", "unknown", "refused"]
     memory_id: str
     text: str
     kind: str = "fact"

@@ -72,7 +72,7 @@ class Keeper:
         out: list[Noticed] = []
         for wish in wanted:
             if wish.action == "forget":
-                out += self._forget_what(wish, situation)
+                out += self._forget_what(wish, situation) or [Noticed("unknown", "", wish.text)]
                 continue
             folder = str(situation.folder) if wish.here and situation.folder is not None else ""
             kind: Kind = "fact" if wish.kind == "note" and not folder else wish.kind
