@@ -58,7 +58,7 @@ async def _add(front: Front, folder: Path) -> None:
     await asyncio.to_thread(Trust().trust, looked.files)
     tools = front.session.manager.tools
     problems = await tools.take_brought(looked.files) if isinstance(tools, ToolManager) else []
-    front.note("trusted: its tools are here now, its settings count from the next start")
+    front.note("trusted: its tools and notes are here now, its settings count from the next start")
     for problem in problems:
         front.note(problem)
 
@@ -70,7 +70,7 @@ async def _remove(front: Front, folder: Path) -> None:
     tools = front.session.manager.tools
     if isinstance(tools, ToolManager):
         tools.drop_brought()
-    front.note("trusted no more: its tools are gone, its settings count until this chat is closed")
+    front.note("trusted no more: its tools and notes are gone, its settings count until this chat is closed")
 
 
 def _complete(_: Front, typed: str) -> Sequence[tuple[str, str]]:

@@ -11,8 +11,8 @@ from typing import Any, Final
 from coda_cli.chat.words import counted
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.tools.discover import brought_sources
-from coda_cli.engine.tools.own_folder import OWN_FOLDER, own_folder
-from coda_cli.engine.tools.trust import FolderFiles, Trust, read_folder
+from coda_cli.engine.tools.own_folder import NOTES, OWN_FOLDER, own_folder
+from coda_cli.engine.tools.trust import FolderFiles, Trust, read_folder, shown_name
 from coda_cli.engine.tools.visible import visible, visible_line
 from coda_cli.settings.folder import Brought
 from coda_cli.settings.load import load
@@ -51,7 +51,7 @@ def folder_at(path: Path | None) -> Path:
     if found is None:
         raise UsageError(
             f"nothing is brought along by {visible_line(str(path if path is not None else Path.cwd()))}",
-            hint=f"settings and tools of a folder stand in its {OWN_FOLDER}/, below the home folder or elsewhere",
+            hint=f"a folder brings settings and tools in {OWN_FOLDER}/, notes in {NOTES}; the home folder brings none",
         )
     return found
 
@@ -76,7 +76,7 @@ def lines(looked: Look) -> Iterator[str]:
     yield f"{looked.name}: {STATES[looked.state]}"
     for name, content in sorted(looked.files.content.items()):
         yield ""
-        yield f"{OWN_FOLDER}/{visible_line(name)} ({counted(len(content), 'byte')})"
+        yield f"{shown_name(name)} ({counted(len(content), 'byte')})"
         yield from (f"  │ {line}" for line in _text(content).split("\n"))
     yield ""
     yield from changes(looked)
@@ -95,7 +95,7 @@ def changes(looked: Look) -> Iterator[str]:
     for name in looked.tools:
         yield f"tools of {visible_line(name)}: their code runs to be listed; each call asks"
     for name, why in sorted(looked.files.left_out.items()):
-        yield f"left out: {visible_line(name)}: {why}"
+        yield f"left out: {shown_name(name)}: {why}"
     if looked.empty:
         yield "nothing of it can count"
 
@@ -106,7 +106,7 @@ def markdown(looked: Look) -> str:
     for name, content in sorted(looked.files.content.items()):
         text = _text(content)
         fence = "`" * max(3, 1 + max((len(found) for found in re.findall("`+", text)), default=0))
-        parts.append(f"{_code(f'{OWN_FOLDER}/{visible_line(name)}')}\n\n{fence}{_language(name)}\n{text}\n{fence}")
+        parts.append(f"{_code(shown_name(name))}\n\n{fence}{_language(name)}\n{text}\n{fence}")
     parts.append("\n".join(f"- {_code(line)}" for line in changes(looked)))
     return "\n\n".join(parts)
 
@@ -119,14 +119,14 @@ def to_json(looked: Look) -> dict[str, Any]:
         "state": looked.state,
         "digest": files.digest,
         "files": [
-            {"name": visible_line(name), "bytes": len(content), "text": _text(content)}
+            {"name": shown_name(name), "bytes": len(content), "text": _text(content)}
             for name, content in sorted(files.content.items())
         ],
         "sets": dict(brought.sets) if brought is not None else {},
         "ignored": list(brought.never) if brought is not None else [],
         "problems": [problem.line() for problem in brought.problems] if brought is not None else [],
         "tools": list(looked.tools),
-        "left_out": {visible_line(name): why for name, why in files.left_out.items()},
+        "left_out": {shown_name(name): why for name, why in files.left_out.items()},
     }
 
 

@@ -19,7 +19,7 @@ from coda_cli.engine.tools.trust import Trust
 from coda_cli.engine.tools.visible import visible_line
 
 app = typer.Typer(
-    help="What this folder brings along in .coda/ (settings, tools), and whether it counts.",
+    help="What this folder brings along (settings, tools, notes), and whether it counts.",
     epilog="Example: coda trust show",
     add_completion=False,
     rich_markup_mode=None,

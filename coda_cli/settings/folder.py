@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from coda_cli.engine.core.errors import ConfigError, UsageError
-from coda_cli.engine.tools.own_folder import OWN_FOLDER, SETTINGS, brings_something, own_folder
+from coda_cli.engine.tools.own_folder import NOTES, OWN_FOLDER, SETTINGS, brings_something, own_folder
 from coda_cli.settings.files import decode, parse_toml
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from coda_cli.settings.problems import KeyPath, Problem
     from coda_cli.settings.schema import Settings
 
-_STRANGE: Final = "this folder brings settings and tools of its own; `coda trust` shows and allows them"
+_STRANGE: Final = "this folder brings notes, settings or tools of its own; `coda trust` shows and allows them"
 _CHANGED: Final = "what this folder brings has changed since you trusted it; `coda trust` shows and allows it"
 
 
@@ -36,10 +36,14 @@ def trusted_files() -> FolderFiles | None:
 
 
 def trusted_notes(_: Path) -> str | None:
-    """The notes for models that the working folder keeps in `.coda/AGENTS.md`, if a person trusts them as they are."""
+    """The notes for models of the working folder (`AGENTS.md`, then `.coda/AGENTS.md`), if trusted as they are."""
     files = trusted_files()
-    data = files.content.get("AGENTS.md") if files is not None else None
-    return data.decode("utf-8", "replace") if data is not None else None
+    if files is None:
+        return None
+    from coda_cli.engine.tools.trust import BESIDE
+
+    found = [files.content[name].decode("utf-8", "replace") for name in (BESIDE, NOTES) if name in files.content]
+    return "\n\n".join(found) or None
 
 
 def note() -> str | None:

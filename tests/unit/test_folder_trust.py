@@ -393,14 +393,19 @@ def test_show_prints_every_file_whole_with_nothing_hidden(here: Path, run: Run) 
         "sets offline = true",
         "ignored: providers",
         "tools of .coda/tools/greet.py",
-        "left out: link: it is a symbolic link",
+        "left out: .coda/link: it is a symbolic link",
         "│ \\xff\\u{0000}",
     ):
         assert part in text, part
     assert "_beside.py: their" not in text
     value = json.loads(run("show", "--json").stdout)
     assert (value["state"], value["sets"], value["ignored"]) == ("unknown", {"offline": True}, ["providers"])
-    assert {file["name"] for file in value["files"]} == {"coda.toml", "raw", "tools/_beside.py", "tools/greet.py"}
+    assert {file["name"] for file in value["files"]} == {
+        ".coda/coda.toml",
+        ".coda/raw",
+        ".coda/tools/_beside.py",
+        ".coda/tools/greet.py",
+    }
     assert not (paths.data_dir() / "trust.toml").exists()
 
 

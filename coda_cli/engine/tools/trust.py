@@ -1,4 +1,4 @@
-"""Whether what a working folder brings along (`.coda/`: settings, tools, notes) may count.
+"""Whether what a working folder brings along (`.coda/`: settings, tools; `AGENTS.md`: notes) may count.
 
 Somebody else may have written it, so nothing of it counts until a person has seen it and said yes, and the yes is for
 these bytes: another byte, another file, and the folder is a stranger again. What is trusted is handed out as the very
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from coda_cli import paths
-from coda_cli.engine.tools.own_folder import OWN_FOLDER
+from coda_cli.engine.tools.own_folder import NOTES, OWN_FOLDER
 from coda_cli.engine.tools.small_file import EntryFile
 from coda_cli.engine.tools.visible import visible_line
 
@@ -49,9 +49,16 @@ _SETTABLE: Final[Mapping[str, frozenset[str] | None]] = {
 _SETTABLE_VALUES: Final = frozenset(("model", "default_provider", "stream_responses"))
 
 
+BESIDE: Final = f"../{NOTES}"
+"""The path of the notes that stand beside the `.coda`."""
+
+
 @dataclass(frozen=True, slots=True)
 class FolderFiles:
-    """What stood in a folder's `.coda/` at one moment: path below it -> bytes. `left_out`: what does not count, why."""
+    """What a folder brought along at one moment: path below its `.coda` -> bytes. `left_out`: what does not count, why.
+
+    The notes beside the `.coda` are `BESIDE`.
+    """
 
     folder: str
     content: Mapping[str, bytes]
@@ -128,18 +135,28 @@ class Trust:
 
 
 def has_files(folder: Path) -> bool:
-    """Whether *folder* has a `.coda` of any kind. Opens nothing."""
-    return os.path.lexists(Path(folder) / OWN_FOLDER)
+    """Whether *folder* has a `.coda` of any kind, or notes. Opens nothing."""
+    return any(os.path.lexists(Path(folder) / name) for name in (OWN_FOLDER, NOTES))
+
+
+def shown_name(name: str) -> str:
+    """The path of one of `FolderFiles`, from the folder on, nothing hidden in it."""
+    return NOTES if name == BESIDE else visible_line(name if name == OWN_FOLDER else f"{OWN_FOLDER}/{name}")
 
 
 def read_folder(folder: Path) -> FolderFiles:
-    """What stands in the `.coda` of *folder*, each file read once. Never raises for what it finds there.
+    """What *folder* brings along, each file read once. Never raises for what it finds there.
 
     A folder that cannot be read to its end brings nothing along: half of it is not what its writer meant.
     """
     content: dict[str, bytes] = {}
     left_out: dict[str, str] = {}
     real = os.path.realpath(folder)
+    notes = _notes(real)
+    if isinstance(notes, bytes):
+        content[BESIDE] = notes
+    elif notes:
+        left_out[BESIDE] = notes
     try:
         top = os.open(Path(real) / OWN_FOLDER, _FLAGS | os.O_DIRECTORY)
     except OSError as exc:
@@ -161,6 +178,18 @@ def read_folder(folder: Path) -> FolderFiles:
     finally:
         os.close(top)
     return FolderFiles(real, content, left_out)
+
+
+def _notes(folder: str) -> bytes | str:
+    """The notes beside the `.coda`, or why they do not count; "" where there are none."""
+    try:
+        fd = os.open(Path(folder) / NOTES, _FLAGS)
+    except OSError as exc:
+        return "" if exc.errno == errno.ENOENT else _why(exc)
+    try:
+        return _content(fd) if stat.S_ISREG(os.fstat(fd).st_mode) else "it is not a regular file"
+    finally:
+        os.close(fd)
 
 
 def _walk(fd: int, above: str, depth: int) -> Iterator[tuple[str, bytes | str]]:
