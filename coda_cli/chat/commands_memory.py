@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
+from coda_cli.chat import proposing
 from coda_cli.chat.command_parts import beginning_with, cell
 from coda_cli.chat.commands import Command
 from coda_cli.chat.front import Front, Option
@@ -18,9 +19,18 @@ _ACTIONS: Final = {
     "add": "remember a text",
     "forget": "take a memory out for good",
     "why": "where a memory comes from, and which answers were given it",
+    "propose": "let the model propose what of this chat to remember",
+    "review": "decide about what was proposed",
     "on": "remember and recall again, in this program",
     "off": "neither remember nor recall, in this program",
 }
+
+_KEEP, _LATER = 0, 2
+_ANSWERS: Final = (
+    Option("remember it"),
+    Option("drop it", "it is not proposed again from these words"),
+    Option("decide later"),
+)
 
 
 def _memory(front: Front) -> MemoryManager:
@@ -114,12 +124,41 @@ def _table(notes: Iterable[MemoryNote]) -> str:
     return "\n".join(["| id | kind | told | what |", "|---|---|---|---|", *rows])
 
 
+async def _propose(front: Front, manager: MemoryManager, _: str) -> None:
+    _writable(front)
+    session = front.session
+    front.note("asking the model what of your own words is worth remembering")
+    new = await proposing.propose(session, await session.opened(), session.conversation_id or "")
+    if new:
+        await _review(front, manager, "")
+    else:
+        front.note("it proposes nothing new")
+
+
+async def _review(front: Front, manager: MemoryManager, _: str) -> None:
+    waiting = await manager.proposals()
+    if not waiting:
+        front.note("nothing is proposed; `/memory propose` asks the model")
+    kept = 0
+    for place, one in enumerate(waiting, 1):
+        chosen = await front.choose(f"Remember it? ({place} of {len(waiting)}) {one.note().text}", _ANSWERS)
+        if chosen is None or chosen == _LATER:
+            continue
+        done = await manager.decide(one.id, keep=chosen == _KEEP)
+        kept += done is not None and done.action != "refused"
+    if waiting:
+        left = len(await manager.proposals())
+        front.note(f"{kept} of {len(waiting)} remembered" + (f", {left} left for later" if left else ""))
+
+
 _RUN: Final[dict[str, Callable[[Front, MemoryManager, str], Awaitable[None]]]] = {
     "list": _list,
     "search": _search,
     "add": _add,
     "forget": _forget,
     "why": _why,
+    "propose": _propose,
+    "review": _review,
 }
 
 
@@ -130,7 +169,7 @@ def _complete(_: Front, typed: str) -> Sequence[tuple[str, str]]:
 COMMANDS: Final = (
     Command(
         "memory",
-        "[list|search|add|forget|why|on|off]",
+        "[list|search|add|forget|why|propose|review|on|off]",
         "What is remembered from one chat to the next",
         memory,
         "What the model gets",

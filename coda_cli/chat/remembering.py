@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from coda_cli.chat.proposing import propose_later
 from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.core.messages import MessageRole
 
@@ -25,5 +26,6 @@ async def remember_end(session: ChatSession) -> None:
             if message.content and message.role in (MessageRole.USER, MessageRole.ASSISTANT)
         ]
         await memory.ended(conversation_id, conversation.title or "", said)
+        propose_later(session, conversation, conversation_id)
     except CodaError:
         return  # the next end of the chat makes it

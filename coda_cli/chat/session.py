@@ -91,6 +91,7 @@ class ChatSession:
         self.incognito = incognito
         self.queue: list[Queued] = []
         self.generation: Generation | None = None
+        self.asides: set[asyncio.Task[None]] = set()  # what a model is asked beside the chat
         self.editing: str | None = None
         self.asked = Asked(None)
         self.shell_notes: list[str] = []

@@ -58,4 +58,17 @@ async def _finish(session: ChatSession) -> None:
         with suppress(LLMError, TimeoutError):
             await asyncio.wait_for(generation, _KEEPING)
     session.drafts.flush()
+    if session.asides:
+        await _proposals(session)
     await session.manager.aclose()
+
+
+async def _proposals(session: ChatSession) -> None:
+    from coda_cli.chat.proposing import finished
+    from coda_cli.chat.words import counted
+    from coda_cli.cli.output import say
+    from coda_cli.engine.core.errors import CodaError
+
+    with suppress(CodaError):
+        if waiting := await finished(session):
+            say(f"{counted(waiting, 'proposal')} for the memory: `coda memory review`")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from coda_cli import bootstrap
+from coda_cli import bootstrap, paths
 from coda_cli.chat.attachments import printable, read_media, read_stdin, read_texts
 from coda_cli.chat.lent import Lent
 from coda_cli.chat.session import ChatSession
@@ -16,6 +16,7 @@ from coda_cli.cli.resume import resume
 from coda_cli.cli.tool_choice import choice
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.messages import MediaPart
+from coda_cli.engine.manager import LLMManager
 from coda_cli.settings import folder
 from coda_cli.settings.load import load
 from coda_cli.settings.model_cache import cached_models
@@ -89,7 +90,7 @@ def make_session(started: Started) -> ChatSession:
         conversation_id=resumed.conversation_id if resumed is not None else None,
         system_prompt=None if started.system is None else printable(started.system),
         incognito=not started.log,
-        notes=[*folder.notes(loaded), *persona.greeting],
+        notes=[*folder.notes(loaded), *_proposed(wired.manager), *persona.greeting],
     )
     session.named_model = started.model is not None
     session.named_tools = bool(started.tools)
@@ -98,3 +99,16 @@ def make_session(started: Started) -> ChatSession:
     if session.tools != tools.only:
         session.lent_tools = Lent(session.tools, tools.only)
     return session
+
+
+def _proposed(manager: LLMManager) -> list[str]:
+    """A line where something waits to be remembered."""
+    if manager.memory is None or not manager.remembers:
+        return []
+    from coda_cli.engine.memory.manager import PROPOSED
+
+    try:
+        there = (paths.data_dir() / PROPOSED).stat().st_size
+    except OSError:
+        return []
+    return ["something is proposed for the memory: /memory review"] if there else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
@@ -98,6 +98,54 @@ def search(
         print(sanitize(f"{one.id}  {one.kind:<10}  {one.day:<10}  {one.text}"))
     if not found:
         say("nothing that is remembered speaks of that")
+
+
+@app.command(epilog="Example: coda memory proposals --json")
+def proposals(json: Json = False) -> None:
+    """List what models have proposed to remember. Nothing of it counts before you say so."""
+    memory = MemoryManager()
+    found = _done(memory, memory.proposals())
+    if json:
+        put_json([to_json(one) for one in found])
+        return
+    for one in found:
+        print(_line(one))
+    if not found:
+        say("nothing is proposed; `propose_memories = true` in coda.toml has models do it, so does /memory propose")
+
+
+@app.command(epilog="Example: coda memory review --keep m3f9")
+def review(
+    keep: Annotated[list[str] | None, typer.Option("--keep", metavar="ID", help="Remember this one.")] = None,
+    drop: Annotated[list[str] | None, typer.Option("--drop", metavar="ID", help="Do not remember this one.")] = None,
+    json: Json = False,
+) -> None:
+    """Decide about what was proposed: each in turn, or those that are named."""
+    memory = MemoryManager()
+    chosen = [(one, True) for one in keep or ()] + [(one, False) for one in drop or ()]
+    if not chosen:
+        if not sys.stdin.isatty():
+            raise UsageError("there is nobody to ask", hint="`coda memory proposals` lists them; give --keep or --drop")
+        chosen = list(_asked_about(_done(memory, memory.proposals())))
+    rows: list[dict[str, object]] = []
+    for identifier, wanted in chosen:
+        done = _done(memory, memory.decide(identifier, keep=wanted))
+        rows.append({"id": identifier, "action": "dropped" if done is None else done.action})
+        if not json:
+            say("dropped" if done is None else f"{done.action}: {done.text}")
+    if json:
+        put_json(rows)
+
+
+def _asked_about(found: list[Memory]) -> Iterator[tuple[str, bool]]:
+    for one in found:
+        sys.stderr.write(sanitize(f"{one.kind}: {one.text}\nRemember it? [y/n, Enter for later] "))
+        sys.stderr.flush()
+        answer = sys.stdin.readline().strip().lower()
+        if answer in ("y", "yes", "n", "no"):
+            yield one.id, answer.startswith("y")
+    if not found:
+        say("nothing is proposed")
 
 
 @app.command(epilog="Example: coda memory show m3f9")

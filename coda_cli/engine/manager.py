@@ -225,8 +225,12 @@ class LLMManager:
         """A title of a few words for the conversation, by the model; nothing is changed. Raises LLMError."""
         messages = await self.store.messages(conversation_id)
         texts = [next((m.content for m in messages if m.role is role and m.content), "") for role in _SPEAKERS]
+        return await (await self.aside(conversation_id, provider, model)).title(*texts)
+
+    async def aside(self, conversation_id: str, provider: str | None = None, model: str | None = None) -> Aside:
+        """A model to ask something beside the conversation: counted, and not kept as a message. Raises LLMError."""
         name, chosen, model = await self.resolve(provider, model)
-        return await Aside(self.accounts, self.clock, conversation_id, chosen, name, model).title(*texts)
+        return Aside(self.accounts, self.clock, conversation_id, chosen, name, model)
 
     async def _window(
         self, conversation_id: str, provider: str | None, model: str | None

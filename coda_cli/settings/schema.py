@@ -270,6 +270,7 @@ class Settings(BaseModel):
     bell: Literal["off", "bell", "notify"] = "bell"
     bell_after: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 20.0
     auto_title: bool = False
+    propose_memories: bool = False
     persona: Text | None = None
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     aliases: dict[str, Text] = Field(default_factory=dict)

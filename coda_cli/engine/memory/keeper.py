@@ -15,6 +15,7 @@ from coda_cli.engine.core.prompts import MemoryNote, Noticed, Situation
 from coda_cli.engine.memory.file import MemoryFile
 from coda_cli.engine.memory.gist import Gist
 from coda_cli.engine.memory.index import MemoryIndex
+from coda_cli.engine.memory.proposals import Proposal
 from coda_cli.engine.memory.recall import MOST, recalled
 from coda_cli.engine.memory.record import LONGEST, PERSON, Kind, Memory, one_line
 from coda_cli.engine.memory.secrets import secret_in
@@ -30,6 +31,7 @@ _WEIGHTS: Final[dict[Kind, float]] = {"preference": 0.8, "fact": 0.7, "note": 0.
 _MOST_FORGOTTEN: Final = 20
 _MOST_PREFERENCES: Final = 10
 _UNDECIDED: Final = "fact"
+_MOST_PROPOSED: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,13 @@ class Told:
 class Keeper:
     """The memories in *path*."""
 
-    def __init__(self, path: Path, index: Path, semantic: bool | None, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, path: Path, proposed: Path, index: Path, semantic: bool | None, clock: Callable[[], datetime]
+    ) -> None:
         self.path = path
         self._file = MemoryFile(path)
         self.index = MemoryIndex(self._file, index)
+        self._proposed = MemoryFile(proposed)
         self._given = GivenLog(path.with_name(path.name.removesuffix(".jsonl") + ".given.jsonl"))
         wanted = installed() if semantic is None else semantic
         self._vectors = Vectors(self.index) if wanted else None
@@ -174,6 +179,39 @@ class Keeper:
 
         if refused(made.text) is None:
             self._file.change(change)
+
+    def propose(self, proposals: Sequence[Proposal], conversation: str) -> int:
+        """Those of *proposals* that are new wait for the person; how many these are."""
+        there = [one.text for one in self._file.memories() if one.kind != "gist"]
+        new: list[Memory] = []
+
+        def change(waiting: tuple[Memory, ...]) -> Sequence[Memory]:
+            new.clear()
+            known = [*there, *(one.text for one in waiting)]
+            for one in proposals:
+                if refused(one.text) is None and not any(same(one.text, text) for text in known):
+                    new.append(Memory(_new_id(), one.kind, one.text, conversation, created=self._now()))
+                    known.append(one.text)
+            return [*waiting, *new][-_MOST_PROPOSED:]
+
+        self._proposed.change(change)
+        return len(new)
+
+    def proposals(self) -> list[Memory]:
+        """What waits for the person."""
+        return list(self._proposed.memories())
+
+    def decide(self, proposal_id: str, *, keep: bool) -> Noticed | None:
+        """Remember one of them or not; it waits no longer."""
+        chosen = [one for one in self._proposed.memories() if proposal_id and one.id.startswith(proposal_id)]
+        if len(chosen) != 1:
+            raise UsageError(
+                f"there is no proposal {one_line(proposal_id)[:80]!r}", hint="`coda memory proposals` lists them"
+            )
+        [one] = chosen
+        done = self.keep(Told(one.text, one.kind, "", _WEIGHTS[one.kind], one.conversation)) if keep else None
+        self._proposed.change(lambda waiting: [other for other in waiting if other.id != one.id])
+        return done
 
     def take_in(self, memories: Sequence[Memory]) -> int:
         """Those of *memories* that are new."""

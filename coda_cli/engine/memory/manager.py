@@ -22,10 +22,13 @@ from coda_cli.engine.memory.hints import may_hold_a_wish
 
 if TYPE_CHECKING:
     from coda_cli.engine.memory.keeper import Keeper
+    from coda_cli.engine.memory.proposals import Proposal
     from coda_cli.engine.memory.record import Kind, Memory
     from coda_cli.engine.memory.used import Given
 
 _PREFERENCES: Final = 50
+PROPOSED: Final = "memory-proposals.jsonl"
+"""The file of what waits for a decision, beside the memories."""
 _T = TypeVar("_T")
 _Memories = list["Memory"]
 _Notes = list[MemoryNote]
@@ -109,6 +112,25 @@ class MemoryManager:
         if made is not None:
             await self._do(lambda keeper: keeper.keep_gist(conversation_id, made))
 
+    # ---- proposals ----------------------------------------------------------------------------------------------
+
+    async def propose(self, proposals: Sequence[Proposal], conversation_id: str = "") -> int:
+        """Let *proposals* wait for the person's decision, but what is known, refused or proposed already.
+
+        Returns how many new ones wait.
+        """
+        return await self._do(lambda keeper: keeper.propose(proposals, conversation_id))
+
+    async def proposals(self) -> _Memories:
+        """What waits for a decision, the oldest first. None of it is recalled or told to a model."""
+        if self._kept is None and not self.file.with_name(PROPOSED).exists():
+            return []
+        return await self._do(lambda keeper: keeper.proposals())
+
+    async def decide(self, proposal_id: str, *, keep: bool) -> Noticed | None:
+        """Remember a proposal, or drop it (None). Raises UsageError for an id that nobody knows."""
+        return await self._do(lambda keeper: keeper.decide(proposal_id, keep=keep))
+
     # ---- by hand ----------------------------------------------------------------------------------------------
 
     async def add(
@@ -182,5 +204,6 @@ class MemoryManager:
                 from coda_cli.engine.memory.keeper import Keeper
 
                 cache = self._cache if self._cache is not None else paths.cache_dir()
-                self._kept = Keeper(self.file, cache / "memory.sqlite3", self._semantic, self._clock)
+                proposed = self.file.with_name(PROPOSED)
+                self._kept = Keeper(self.file, proposed, cache / "memory.sqlite3", self._semantic, self._clock)
             return work(self._kept)
