@@ -455,3 +455,33 @@ async def test_only_what_cannot_both_be_true_ends_the_older(
     await memory.notice(said(f"Remember that {first}"))
     await memory.notice(said(f"Remember that {second}"))
     assert sorted(await held(memory)) == held_after
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("A sensor counts as dead after 45 minutes", "A sensor counts as dead after 20 minutes"),
+        ("I live in Lisbon", "We've moved, we live at 5 Mill Lane now"),
+        ("I work at Brightwell", "I've started working for Nordlicht"),
+    ],
+)
+async def test_a_newer_value_ends_the_older_one(tmp_path: Path, older: str, newer: str) -> None:
+    memory = memory_in(tmp_path)
+    await memory.add(older)
+    await memory.add(newer)
+    assert await held(memory) == [newer]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("I work four days a week and have Fridays off", "I've started eating fish again, but still no meat"),
+        ("Server 1 runs Debian in the old rack", "Server 2 runs Debian in the old rack"),
+        ("I work at Brightwell", "I've joined the choir in our street"),
+    ],
+)
+async def test_what_is_about_something_else_ends_nothing(tmp_path: Path, one: str, other: str) -> None:
+    memory = memory_in(tmp_path)
+    await memory.add(one)
+    await memory.add(other)
+    assert sorted(await held(memory)) == sorted([one, other])

@@ -23,12 +23,13 @@ from coda_cli.engine.memory.record import Memory, from_json, to_json
 from coda_cli.engine.memory.thesaurus import alike
 from coda_cli.engine.memory.words import COMMON, spaced
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables below: an index of another one is made anew."""
 _SCHEMA: Final = """
 CREATE TABLE meta (path TEXT, stamp TEXT);
-CREATE TABLE memory (key INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, kind TEXT, ended INTEGER, record TEXT NOT NULL);
-CREATE INDEX memory_kind ON memory (kind, ended);
+CREATE TABLE memory (key INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, kind TEXT, ended INTEGER, day TEXT,
+record TEXT NOT NULL);
+CREATE INDEX memory_kind ON memory (kind, ended, day);
 CREATE TABLE vector (key INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE VIRTUAL TABLE words USING fts5 (text, content = '', tokenize = "porter unicode61 remove_diacritics 2");
 """
@@ -72,6 +73,13 @@ class MemoryIndex:
         select = "SELECT record FROM memory WHERE kind = ? AND ended = 0 ORDER BY key DESC LIMIT ?"
         rows: list[tuple[str]] = self._ask(lambda db: db.execute(select, (kind, limit)).fetchall())
         return [_memory(row[0]) for row in reversed(rows)]
+
+    def gists_between(self, first: str, last: str, limit: int) -> list[int]:
+        """The places of the gists from day *first* to day *last* (ISO), the latest first. Raises MemoryStoreError."""
+        select = "SELECT key FROM memory WHERE kind = 'gist' AND ended = 0 AND day BETWEEN ? AND ?"
+        ordered = f"{select} ORDER BY day DESC LIMIT ?"
+        rows: list[tuple[int]] = self._ask(lambda db: db.execute(ordered, (first, last, limit)).fetchall())
+        return [key for (key,) in rows]
 
     def get(self, ids: Collection[str]) -> list[Memory]:
         """Those of *ids* that there are, in their order. Raises MemoryStoreError."""
@@ -200,17 +208,20 @@ def _fill(database: sqlite3.Connection, memories: Sequence[Memory], wanted: tupl
     database.execute("COMMIT")
 
 
+_UPDATE: Final = "UPDATE memory SET id = ?, kind = ?, ended = ?, day = ?, record = ? WHERE key = ?"
+
+
 def _put(database: sqlite3.Connection, key: int | None, old: str, memory: Memory, record: str) -> None:
-    row = (memory.id, memory.kind, int(not memory.holds), record)
+    row = (memory.id, memory.kind, int(not memory.holds), memory.created[:10], record)
     if key is not None and _memory(old).text == memory.text:
-        database.execute("UPDATE memory SET id = ?, kind = ?, ended = ?, record = ? WHERE key = ?", (*row, key))
+        database.execute(_UPDATE, (*row, key))
         return
     if key is not None:
         _drop_words(database, key, old)
         database.execute("DELETE FROM vector WHERE key = ?", (key,))
-        database.execute("UPDATE memory SET id = ?, kind = ?, ended = ?, record = ? WHERE key = ?", (*row, key))
+        database.execute(_UPDATE, (*row, key))
     else:
-        insert = "INSERT INTO memory (id, kind, ended, record) VALUES (?, ?, ?, ?)"
+        insert = "INSERT INTO memory (id, kind, ended, day, record) VALUES (?, ?, ?, ?, ?)"
         key = database.execute(insert, row).lastrowid
     database.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (key, indexed(memory.text)))
 

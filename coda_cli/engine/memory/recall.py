@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -32,6 +33,9 @@ HALF_LIFE: Final = 180.0
 """Days after which what is not used has lost half of what its freshness adds."""
 _BY_TIME: Final = 4.0
 """How far below 0 a memory may be that is of the very days that the question names."""
+
+_NEARBY: Final = 3.0
+"""How far below 0 a note of the very folder may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +88,39 @@ def recalled(
     today = _day(situation.day)
     days = days_in(question, today) if today is not None else None
     past = speaks_of_the_past(question)
-    features = features_of(index, vectors, question, ended=past)
+    of_days = _talked_about(index, question, days)
+    features = features_of(index, vectors, question, also=of_days, ended=past)
     subject = subject_asked(question)
-    least = -_BY_TIME if days or subject else 0
-    values = {key: value for key, one in features.items() if (value := _value(scale, one)) > least}
+    least = -_BY_TIME if days or subject else -_NEARBY if situation.folder is not None else 0.0
+    values = {key: value for key, one in features.items() if (value := _value(scale, one)) > least or key in of_days}
     found: list[Found] = []
     asked_for: set[str] = set()  # what states the very subject: the echo of an earlier question does not outweigh it
     for key, memory in index.at(tuple(values)).items():
         in_time, meant = _in_days(memory, days), subject is not None and subject_of(memory.text) == subject
-        if (values[key] > 0 or in_time or meant) and (memory.holds or past) and _belongs(memory, situation):
+        near_by = _NEARBY if memory.kind == "note" and _here(memory, situation.folder) else 0.0
+        if (values[key] + near_by > 0 or in_time or meant) and (memory.holds or past) and _belongs(memory, situation):
             rank = values[key] + _more(memory, situation, today, past) + _BY_TIME * meant
             rank += 0 if days is None else in_time - 0.5
             found.append(Found(memory, values[key], rank))
-            asked_for |= {memory.id} if meant else set()
+            asked_for |= {memory.id} if meant or key in of_days else set()
     best = max((one.rank for one in found), default=0.0)
     found = [one for one in found if one.rank >= best - scale.gap or one.memory.id in asked_for]
     return sorted(found, key=lambda one: (-one.rank, one.memory.id))[:limit]
+
+
+_TALKED: Final = re.compile(
+    r"\b(?:discuss|talk|sp[oe]ke?|chat|conversation|decid|decision|conclu|agree|work(?:ed|ing)? on|figure|plan|ask"
+    r"|debug|look(?:ed|ing)? (?:at|into)|(?:went|going) over|help(?:ed)? me|besproch|gesproch|gered"
+    r"|entsch(?:ie|ei)d|gefragt|discut|parl|demand|habl|pregunt)\w*"
+)
+_MOST_OF_DAYS: Final = 5
+
+
+def _talked_about(index: MemoryIndex, question: str, days: Days | None) -> Collection[int]:
+    """The gists of *days*, where *question* asks what was talked about then: it may name nothing else of it."""
+    if days is None or _TALKED.search(folded(question)) is None:
+        return ()
+    return index.gists_between(days[0].isoformat(), days[1].isoformat(), _MOST_OF_DAYS)
 
 
 Features = tuple[float, float, float, float]
@@ -107,18 +128,18 @@ Features = tuple[float, float, float, float]
 
 
 def features_of(
-    index: MemoryIndex, vectors: Vectors | None, question: str, *, ended: bool = False
+    index: MemoryIndex, vectors: Vectors | None, question: str, *, also: Collection[int] = (), ended: bool = False
 ) -> dict[int, Features]:
-    """What is known of every memory that may matter, by its place. Raises MemoryStoreError."""
+    """What is known of every memory that may matter, and of those at *also*, by its place. Raises MemoryStoreError."""
     looked_for = terms(question)[:MOST_TERMS]
-    if not looked_for:
+    if not looked_for and not also:
         return {}
     hits = index.search(looked_for, CANDIDATES, ended=ended)
-    near = vectors.nearest(question, CANDIDATES, hits.covered) if vectors is not None else {}
+    near = vectors.nearest(question, CANDIDATES, {*hits.covered, *also}) if vectors is not None else {}
     personal = float(_PERSONAL.search(_ASIDE.sub(" ", folded(question))) is not None)
     return {
         key: (hits.covered.get(key, 0.0), hits.rarest.get(key, 0.0), near.get(key, 0.0), personal)
-        for key in hits.covered.keys() | near.keys()
+        for key in {*hits.covered, *near, *also}
     }
 
 

@@ -25,6 +25,8 @@ _FIXED: Final = (
         (
             r"i(?:'ve| have)? (?:just |recently |now )*(?:live|moved|relocated|am living|am based)(?: to| in| from)\b"
             r"|i'm (?:now |currently )?(?:living|based) in\b|i (?:now |currently )?live in\b|my home is in\b"
+            r"|we(?:'ve| have)? (?:just |recently |now )*(?:live|moved|relocated)(?: house)?(?: to| in| at)\b"
+            r"|(?:i|we)(?:'ve| have) moved\b[^.;]*\b(?:i|we) (?:now )?live (?:at|in|on)\b"
             r"|ich (?:wohne|lebe)(?: jetzt| nun)? in\b|ich bin nach \w+ (?:um)?gezogen|j'habite\b"
             r"|j'ai demenage a\b|vivo(?: ahora)? en\b|me mude a\b"
         ),
@@ -32,9 +34,8 @@ _FIXED: Final = (
     (
         "work",
         (
-            r"i(?:'ve| have)? (?:now |currently |just |recently )*(?:work|started(?: working)?|joined)(?: at"
-            r"| for| with)?"
-            r" (?!on\b|from\b|as\b|remote|best\b|better\b|late\b|early\b|alone\b|part|full|in\b|with\b)\w"
+            r"i(?:'ve| have)? (?:now |currently |just |recently )*(?:(?:work|started(?: working)?)(?: at| for)|joined)"
+            r" (?!on\b|from\b|as\b|home\b|night|least\b|most\b|in\b|with\b|\d|(?:the|a|an) (?:choir|club|gym|call))\w"
             r"|i'm (?:now )?(?:employed by|working at|working for)\b|my employer is\b|ich arbeite(?: jetzt)? bei\b"
             r"|je travaille chez\b|trabajo en\b"
         ),
@@ -103,7 +104,20 @@ def subject_of(text: str) -> str | None:
             return f"{'our' if found['whose'] in ('our', 'the') else 'my'} {' '.join(what)}"
     if found := _USE.match(plain):
         return f"use for {found['for'].removeprefix('the ').removeprefix('my ').removeprefix('our ').strip()}"
-    return _choice(plain)
+    return _choice(plain) or _quantity(plain)
+
+
+_QUANTITY: Final = re.compile(
+    r"(?:[$€£] ?)?\d[\d.,:]*(?=\s?(?:%|[$€£]|(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|times?|percent"
+    r"|euros?|dollars?|pounds?|francs?|kg|km|cm|mm|m|gb|mb|kb|ms|s|lines?|characters?|words?|people|persons?|points?)\b))"
+)
+_LEAST_WORDS: Final = 5
+
+
+def _quantity(plain: str) -> str | None:
+    """The whole sentence but for how much of something it says: "a sensor counts as dead after ... minutes"."""
+    made, count = _QUANTITY.subn("#", plain)
+    return f"how much: {made.strip(' .')}" if count == 1 and len(made.split()) >= _LEAST_WORDS else None
 
 
 _OVER: Final = re.compile(

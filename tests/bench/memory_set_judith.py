@@ -1,58 +1,14 @@
-"""A made-up person's memories, and questions with what should be recalled for them: published to be argued with.
+"""The set that the rules of recall were written with: its misses have been read, so it shows what they can do at best."""
 
-`MEMORIES`: `key | days ago | text` (`*` for the gist of a conversation), told in this order of age; a text that
-contradicts an older one ends it as in daily use. `QUESTIONS`: `kind | question | keys` ("" for none), asked today. Of
-the kinds `same` has the memory's own words, `other` is a paraphrase, in `changed` something older was contradicted, and
-with `none` nothing that is remembered has to do.
-
-Odd questions may be used to set numbers, even ones only to check them.
-"""
+# ruff: noqa: E501, W291 - a table, one line a row
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Final
 
-TODAY: Final = date(2026, 11, 24)  # a Tuesday
+from tests.bench.memory_sets import MemorySet
 
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A memory of the set."""
-
-    key: str
-    day: date
-    text: str
-    gist: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question of the set. `for_setting`: it may be used to set the numbers of the ranking."""
-
-    kind: str
-    question: str
-    keys: tuple[str, ...]
-    for_setting: bool
-
-
-def memories() -> list[Told]:
-    """The oldest first."""
-    rows = [[part.strip() for part in line.split("|")] for line in MEMORIES.strip().splitlines()]
-    told = [Told(key.lstrip("*"), TODAY - timedelta(days=int(days)), text, key[0] == "*") for key, days, text in rows]
-    return sorted(told, key=lambda one: one.day)
-
-
-def questions() -> list[Asked]:
-    """In the order of the table."""
-    rows = [[part.strip() for part in line.split("|")] for line in QUESTIONS.strip().splitlines()]
-    return [
-        Asked(kind, question, tuple(keys.split()), place % 2 == 0) for place, (kind, question, keys) in enumerate(rows)
-    ]
-
-
-MEMORIES: Final = """
+_MEMORIES: Final = """
 name | 400 | My name is Judith Marlow
 city1 | 390 | I live in Lisbon
 city2 | 40 | I moved to Berlin
@@ -357,7 +313,7 @@ choir | 35 | Alma sings alto in the hospital choir
 *tax2 | 58 | Tax return. asked: can I deduct the home office
 """
 
-QUESTIONS: Final = """
+_QUESTIONS: Final = """
 same | What is my cat called? | cat
 same | What is my partner's job, is Alma a cardiologist? | partner
 same | Who is my manager? | boss
@@ -580,3 +536,5 @@ none | What is my Netflix subscription? |
 none | When is my next haircut appointment? |
 none | Which golf club do I belong to? |
 """
+
+JUDITH: Final = MemorySet("Judith, the rules were written with her", False, _MEMORIES, _QUESTIONS)
