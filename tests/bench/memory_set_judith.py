@@ -1,6 +1,6 @@
 """The set that the rules of recall were written with: its misses have been read, so it shows what they can do at best."""
 
-# ruff: noqa: E501, W291 - a table, one line a row
+# ruff: noqa: E501 - a table, one line a row
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 Once a number is set on it, or a rule made for one of its questions, it is blind no longer.
 """
 
-# ruff: noqa: E501, W291 - a table, one line a row
+
 
 from __future__ import annotations
 

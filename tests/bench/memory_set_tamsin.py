@@ -1,6 +1,6 @@
 """A set written blind. It was measured once, its misses were read, and the reading of times was written anew after that."""
 
-# ruff: noqa: E501, W291 - a table, one line a row
+# ruff: noqa: E501 - a table, one line a row
 
 from __future__ import annotations
 
