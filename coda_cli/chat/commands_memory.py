@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from coda_cli.chat import proposing
 from coda_cli.chat.command_parts import beginning_with, cell
@@ -12,6 +12,9 @@ from coda_cli.chat.front import Front, Option
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.prompts import MemoryNote
 from coda_cli.engine.memory.manager import MemoryManager
+
+if TYPE_CHECKING:
+    from coda_cli.engine.memory.record import Kind
 
 _ACTIONS: Final = {
     "list": "everything that holds",
@@ -79,8 +82,20 @@ async def _add(front: Front, manager: MemoryManager, text: str) -> None:
     if not text:
         raise UsageError("say what to remember", hint="/memory add I prefer metric units")
     _writable(front)
-    done = await manager.add(text, conversation=front.session.conversation_id or "")
+    kind, folder = kind_of(text), front.session.manager.folder
+    if kind == "note" and folder is None:
+        kind = "fact"
+    bound = folder if kind == "note" else None
+    done = await manager.add(text, kind, folder=bound, conversation=front.session.conversation_id or "")
     front.note(f"{done.action}: {done.text}")
+
+
+def kind_of(text: str) -> Kind:
+    """The kind that *text* would have behind "remember that": what is added by hand is no other thing."""
+    from coda_cli.engine.memory.wishes import wishes
+
+    first = next(iter(wishes(f"Remember that {text}")), None)
+    return first.kind if first is not None and first.action == "keep" else "fact"
 
 
 async def _forget(front: Front, manager: MemoryManager, text: str) -> None:
@@ -120,8 +135,14 @@ async def _chosen(front: Front, manager: MemoryManager, question: str) -> str | 
 
 
 def _table(notes: Iterable[MemoryNote]) -> str:
-    rows = [f"| `{cell(one.id)}` | {one.kind} | {one.day} | {cell(one.text)} |" for one in notes]
+    rows = [f"| `{cell(one.id)}` | {one.kind} | {one.day} | {cell(one.text)}{_chat(one)} |" for one in notes]
     return "\n".join(["| id | kind | told | what |", "|---|---|---|---|", *rows])
+
+
+def _chat(note: MemoryNote) -> str:
+    """The way to the chat that a gist is of."""
+    chat = note.source.partition("#")[0] if note.kind == "gist" else ""
+    return f" (`/resume {cell(chat)}`)" if chat else ""
 
 
 async def _propose(front: Front, manager: MemoryManager, _: str) -> None:

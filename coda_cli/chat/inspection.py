@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from coda_cli.chat.command_parts import cell
 from coda_cli.chat.session import ChatSession
-from coda_cli.chat.shares import SYSTEM, Share, kind, of_request, of_sections, of_tools
+from coda_cli.chat.shares import SYSTEM, Share, kind, of_request, of_sections, of_tools, section_name
 from coda_cli.chat.words import money
 from coda_cli.engine.conversations.context import Limits
 from coda_cli.engine.conversations.outline import fenced
@@ -37,13 +37,17 @@ NOT_TOLD: Final = "in Coda's words: this provider does not tell what it sends"
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What the next request takes. `size` is the model's window (None: nobody knows), `reserve` is for the answer."""
+    """What the next request takes. `size` is the model's window (None: nobody knows), `reserve` is for the answer.
+
+    `cut` says what of the system prompt is left out, and why.
+    """
 
     provider: str
     model: str
     size: int | None
     reserve: int
     shares: tuple[Share, ...]
+    cut: tuple[str, ...] = ()
 
     @property
     def used(self) -> int:
@@ -54,11 +58,12 @@ class Window:
 async def window_of(session: ChatSession) -> Window:
     """The window as the next question will find it."""
     provider = model = ""
-    limits = Limits()
+    limits, small = Limits(), False
     try:
         provider, model = await session.model_name()
         chosen = session.manager.provider(provider)
-        limits = Limits.of(session.manager.config.conversation, chosen.profile(model), chosen.config.max_tokens)
+        profile = chosen.profile(model)
+        limits, small = Limits.of(session.manager.config.conversation, profile, chosen.config.max_tokens), profile.tiny
     except LLMError:
         pass  # nothing answers: the parts are counted for an average model
     counter = session.manager.tokens.counter(provider, model)
@@ -78,7 +83,8 @@ async def window_of(session: ChatSession) -> Window:
             elif message.message_id not in covered:
                 parts[kind(message)].append(count(message))
     shares = tuple(Share(name, sum(counts), len(counts)) for name, counts in parts.items())
-    sections = of_sections(counter, await _sections(session))
+    assembled = await _sections(session, small=small)
+    sections = of_sections(counter, assembled)
     tools = of_tools(counter, model, await _tool_specs(session, provider, model))
     shares = (
         *tools,
@@ -86,15 +92,17 @@ async def window_of(session: ChatSession) -> Window:
         *sections,
         *(share for share in shares if share.name != SYSTEM),
     )
-    return Window(provider, model, limits.window, limits.reserve, shares)
+    cut = tuple(f"{section_name(one)}: {one.cut}" for one in assembled if one.cut)
+    return Window(provider, model, limits.window, limits.reserve, shares, cut)
 
 
-async def _sections(session: ChatSession) -> Sequence[Section]:
+async def _sections(session: ChatSession, *, small: bool) -> Sequence[Section]:
     """What the system prompt of the next question is assembled of, as far as the question does not decide it."""
     manager = session.manager
     if manager.prompts is None:
         return ()
-    now = Situation(day=day_of(manager.clock.now()), folder=manager.folder, incognito=not manager.remembers)
+    day, private = day_of(manager.clock.now()), not manager.remembers
+    now = Situation(day=day, folder=manager.folder, incognito=private, small=small)
     return (await manager.prompts.assemble(None, now)).sections
 
 
@@ -126,6 +134,7 @@ async def context_text(session: ChatSession) -> str:
         free = max(0, window.size - window.used - window.reserve)
         lines.append(f"| kept free for the answer | {window.reserve:,} | | |")
         lines.append(f"| free | {free:,} | | |")
+    lines += ["", *(f"- {cell(told)}" for told in window.cut)] if window.cut else []
     lines += ["", "Counts are estimates. `/compact` summarises older messages, `/pin` keeps one out of summaries."]
     return "\n".join(lines)
 

@@ -81,6 +81,7 @@ class ChatSession:
     ) -> None:
         self.wired = wired
         self.notes = notes
+        self.brought = ""  # what a pipe and files have put before the first question
         self.lent_model: Lent[ModelSpec] | None = None  # by a persona
         self.lent_tools: Lent[Sequence[str] | None] | None = None
         self.named_model = self.named_tools = False  # by the person: no persona takes it from them
@@ -133,7 +134,7 @@ class ChatSession:
 
     def ask(self, text: str, media: Sequence[MediaPart] = ()) -> Generation:
         """Ask below the head. Nothing is sent before the Generation is awaited or iterated."""
-        return self._ask(self._with_shell_notes(text), media, parent=None)
+        return self._ask(self._with_shell_notes(text), media, parent=None, said=self._own_words(text))
 
     def join_shell(self, result: ShellResult) -> None:
         """What a `!command` has said goes along with the next question."""
@@ -151,11 +152,16 @@ class ChatSession:
             media = [part for part in node.message.parts if isinstance(part, ImagePart | AudioPart | FilePart)]
         return self._ask(with_files_of(node.message.content, text), media, parent=node.parent or "")
 
+    def _own_words(self, text: str) -> str:
+        """What of *text* the person wrote: not what a pipe brought along."""
+        brought, self.brought = self.brought, ""
+        return text.removeprefix(brought)
+
     def _with_shell_notes(self, text: str) -> str:
         notes, self.shell_notes = self.shell_notes, []
         return "\n\n".join([*notes, text]) if notes else text
 
-    def _ask(self, text: str, media: Sequence[MediaPart], *, parent: str | None) -> Generation:
+    def _ask(self, text: str, media: Sequence[MediaPart], *, parent: str | None, said: str | None = None) -> Generation:
         if self.conversation_id is None:
             self.conversation_id = new_id("conv")
         system_prompt, self._system_prompt = self._system_prompt, None
@@ -169,6 +175,7 @@ class ChatSession:
             media=media,
             parent=parent,
             tools=self.tools,
+            said=said,
         )
         return self.generation
 

@@ -33,11 +33,16 @@ def kind(message: LLMMessage) -> str:
     return _NAMES[message.role]
 
 
+def section_name(section: Section) -> str:
+    """What a section is called in a list of parts."""
+    return _SECTIONS.get(section.name, section.name)
+
+
 def of_sections(counter: TokenCounter, sections: Iterable[Section]) -> list[Share]:
     """The parts that a system prompt was assembled of."""
     nothing = counter.message(system(""))
     return [
-        Share(_SECTIONS.get(one.name, one.name), counter.message(system(one.text)) - nothing, max(1, len(one.sources)))
+        Share(section_name(one), counter.message(system(one.text)) - nothing, max(1, len(one.sources)))
         for one in sections
         if one.text
     ]

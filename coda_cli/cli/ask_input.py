@@ -83,7 +83,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Question:
-    """What goes to the model(s). An empty `models` means the default one."""
+    """What goes to the model(s). An empty `models` means the default one.
+
+    `said` are the words of the command line in `prompt`: only they are the person's own.
+    """
 
     prompt: str
     media: Sequence[MediaPart] = ()
@@ -91,6 +94,7 @@ class Question:
     models: Sequence[str] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     schema: Mapping[str, Any] | None = None
+    said: str = ""
 
 
 def gather(asked: Asked, deadline: float | None) -> Question:
@@ -125,7 +129,7 @@ def gather(asked: Asked, deadline: float | None) -> Question:
             "there is nothing to ask",
             hint='give a prompt: coda ask "why is the sky blue?", or pipe something in',
         )
-    return Question(text, media, system, models, options, schema)
+    return Question(text, media, system, models, options, schema, words)
 
 
 def check_options(options: Mapping[str, Any]) -> None:

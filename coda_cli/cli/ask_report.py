@@ -19,6 +19,7 @@ from coda_cli.cli.ask_output import (
     write_out,
 )
 from coda_cli.cli.output import EXIT_FAILURE, EXIT_OK, can_draw, put_json, report, say, style, to_json, warn
+from coda_cli.engine.briefing import GIVEN
 from coda_cli.engine.core.errors import LLMError
 from coda_cli.engine.core.responses import LLMResponse
 from coda_cli.engine.core.usage import FinishReason
@@ -116,6 +117,8 @@ class Printer:
         if response is None:
             return
         value = as_json(response, result.error)
+        if memories := response.metadata.get(GIVEN):
+            value["memories"] = memories
         if self._file is not None and response.content:
             self._file.add(to_json(value))
         else:

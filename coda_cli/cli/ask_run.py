@@ -253,6 +253,7 @@ class _Asking:
             schema=question.schema,
             options=question.options,
             tools=self._tools,
+            said=question.said,
         )
 
     def _show_progress(self, events: Sequence[Event], thinking: _Thinking) -> None:

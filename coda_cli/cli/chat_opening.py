@@ -25,9 +25,13 @@ from coda_cli.settings.model_spec import check_prefix, parse_spec
 
 @dataclass(frozen=True)
 class Opening:
-    """`first` is asked at once, with *media*; `typed` stands in the prompt, to be finished."""
+    """`first` is asked at once, with *media*; `typed` stands in the prompt, to be finished.
+
+    `brought` is what `first` begins with that is not the person's own words.
+    """
 
     first: str | None = None
+    brought: str = ""
     media: tuple[MediaPart, ...] = ()
     typed: str = ""
 
@@ -44,8 +48,9 @@ def read_opening(started: Started, *, piped: bool) -> Opening:
         return Opening(typed="".join(f"{_reference(name)} " for name in (*started.files, *started.attachments)))
     texts = read_texts(started.files, None, say).rstrip("\n")
     media = tuple(read_media(name, None, say) for name in started.attachments)
-    text = "\n\n".join(part for part in (texts, said, words) if part.strip())
-    return Opening(text or None, media)
+    brought = "\n\n".join(part for part in (texts, said) if part.strip())
+    text = "\n\n".join(part for part in (brought, words) if part.strip())
+    return Opening(text or None, brought, media)
 
 
 def _reference(name: str) -> str:

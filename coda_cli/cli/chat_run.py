@@ -70,8 +70,9 @@ def _opening(started: Started) -> Opening | None:
 class _Making:
     """Makes the session when the front end wants it, and knows it at the end."""
 
-    def __init__(self, started: Started) -> None:
+    def __init__(self, started: Started, opening: Opening | None) -> None:
         self._started = started
+        self._brought = opening.brought if opening is not None else ""
         self.session: ChatSession | None = None
 
     def __call__(self) -> ChatSession:
@@ -79,6 +80,7 @@ class _Making:
         from coda_cli.cli.chat_opening import make_session
 
         self.session = make_session(self._started)
+        self.session.brought = self._brought
         return self.session
 
     @property
@@ -97,7 +99,7 @@ class _Making:
 def _plain(started: Started, opening: Opening | None) -> int:
     from coda_cli.plain.app import run as front
 
-    making = _Making(started)
+    making = _Making(started, opening)
     session = making()
 
     def chat() -> Coroutine[Any, Any, int]:
@@ -118,7 +120,7 @@ def _drawn(started: Started, settings: Glance, opening: Opening | None) -> int:
     theme, notes, typed = _theme(started, settings)
     from coda_cli.tui.app import Start, run as front
 
-    making = _Making(started)
+    making = _Making(started, opening)
     start = Start(
         theme,
         first=opening.first if opening is not None else None,

@@ -30,6 +30,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The memory's id, or its beginning.")]
 Words = Annotated[list[str], typer.Argument(metavar="TEXT", help="The text.")]
 _T = TypeVar("_T")
+_BY_HAND: Final = tuple(one for one in KINDS if one != "gist")
+_TOLD: Final = 5
+"""So many lines that cannot be read are told one by one; more of them are another file."""
 
 
 def _done(memory: MemoryManager, work: Coroutine[Any, Any, _T]) -> _T:
@@ -51,7 +54,15 @@ def _kind(name: str | None) -> Kind | None:
 def _line(memory: Memory) -> str:
     ended = "" if memory.holds else f"  (ended {memory.ended_at[:10]})"
     text = sanitize(f"{memory.id}  {memory.kind:<10}  {memory.created[:10]:<10}  {memory.text}")
-    return text + style(sanitize(ended), "2", sys.stdout)
+    return text + style(sanitize(ended + _chat(memory.kind, memory.source)), "2", sys.stdout)
+
+
+def _chat(kind: str, source: str) -> str:
+    """The way to the lines that a gist is of."""
+    from coda_cli.cli.history_common import short_id
+
+    chat = source.partition("#")[0] if kind == "gist" else ""
+    return f"  (coda history show {short_id(chat)})" if chat else ""
 
 
 def _tell(noticed: Noticed, *, json: bool) -> None:
@@ -95,7 +106,8 @@ def search(
         put_json(rows)
         return
     for one in found:
-        print(sanitize(f"{one.id}  {one.kind:<10}  {one.day:<10}  {one.text}"))
+        text = sanitize(f"{one.id}  {one.kind:<10}  {one.day:<10}  {one.text}")
+        print(text + style(sanitize(_chat(one.kind, one.source)), "2", sys.stdout))
     if not found:
         say("nothing that is remembered speaks of that")
 
@@ -160,17 +172,25 @@ def show(memory_id: Id, json: Json = False) -> None:
         print(sanitize(f"{key}: {value}".replace("\n", " ")))
 
 
-@app.command(epilog='Example: coda memory add "I prefer metric units" --kind preference')
+@app.command(epilog='Example: coda memory add "I prefer metric units"')
 def add(
     text: Words,
-    kind: Annotated[str, typer.Option("--kind", "-k", help="fact, preference, or note (of this folder).")] = "fact",
+    kind: Annotated[
+        str | None,
+        typer.Option("--kind", "-k", help="fact, preference, or note (of this folder); by default what the text says."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Remember something. What it contradicts ends; a key or a password is refused."""
-    known = _kind(kind) or "fact"
+    from coda_cli.chat.commands_memory import kind_of
+
+    if kind is not None and kind not in _BY_HAND:
+        raise UsageError(f"{kind!r} is no kind to add", hint=f"choose one of: {', '.join(_BY_HAND)}")
+    said = " ".join(text)
+    known = _kind(kind) or kind_of(said)
     memory = MemoryManager()
     folder = Path.cwd() if known == "note" else None
-    _tell(_done(memory, memory.add(" ".join(text), known, folder=folder)), json=json)
+    _tell(_done(memory, memory.add(said, known, folder=folder)), json=json)
 
 
 @app.command(epilog='Example: coda memory edit m3f9 "I live in Berlin"')
@@ -200,10 +220,41 @@ def _edited(text: str) -> str:
 
 
 @app.command(epilog="Example: coda memory forget m3f9")
-def forget(memory_id: Id, json: Json = False) -> None:
-    """Take a memory out of the file for good."""
+def forget(
+    memory_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="The memory's id, or its beginning.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Everything that is remembered.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Take a memory, or with --all every one, out of the file for good."""
     memory = MemoryManager()
-    _tell(_done(memory, memory.forget(memory_id)), json=json)
+    if memory_id is not None and not everything:
+        _tell(_done(memory, memory.forget(memory_id)), json=json)
+        return
+    if memory_id is not None or not everything:
+        raise UsageError("forget takes one memory or all of them", hint="give an id, or --all")
+    if not yes and not _sure("Forget everything that is remembered, for good? [y/N] "):
+        raise typer.Exit(EXIT_FAILURE)
+    count = _done(memory, memory.forget_all())
+    if json:
+        put_json({"action": "forgotten", "count": count})
+    else:
+        say(f"forgotten: {_memories(count)}")
+
+
+def _sure(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError("there is nobody to ask", hint="give --yes")
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+@app.command(epilog="Example: coda memory revive m3f9")
+def revive(memory_id: Id, json: Json = False) -> None:
+    """Let a memory that has ended hold again; what it contradicts ends."""
+    memory = MemoryManager()
+    _tell(_done(memory, memory.revive(memory_id)), json=json)
 
 
 @app.command(epilog="Example: coda memory why m3f9")
@@ -237,6 +288,9 @@ def export(output: Annotated[Path | None, typer.Option("--output", "-o", help="T
     if output is None or str(output) == "-":
         sys.stdout.write(sanitize(text) if sys.stdout.isatty() else text)
         return
+    if not output.parent.is_dir():
+        hint = f"`mkdir -p '{output.parent}'`, or name a file in another folder"
+        raise UsageError(f"there is no folder {output.parent}", hint=hint)
     try:
         paths.replace_private(output, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
@@ -253,20 +307,32 @@ def import_(
         text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8", "replace")
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}", hint="name another file") from error
+    found = _read(text)
+    memory = MemoryManager()
+    new = _done(memory, memory.take_in(found))
+    if json:
+        put_json({"read": len(found), "new": new})
+    else:
+        lines = sum(1 for line in text.split("\n") if line.strip())
+        say(f"{_memories(new)} taken in, {lines - new:,} left out")
+
+
+def _read(text: str) -> list[Memory]:
+    """The memories in *text*, one a line; what is none is told."""
     found: list[Memory] = []
+    problems: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
             found.append(from_json(jsonlib.loads(line)))
         except (ValueError, RecursionError) as error:
-            warn(f"line {number} is left out: {str(error)[:100]}")
-    memory = MemoryManager()
-    new = _done(memory, memory.take_in(found))
-    if json:
-        put_json({"read": len(found), "new": new})
-    else:
-        say(f"{_memories(new)} taken in, {len(found) - new} left out")
+            problems.append(f"line {number} is left out: {str(error)[:100]}")
+    for problem in problems[:_TOLD]:
+        warn(problem)
+    if len(problems) > _TOLD:
+        warn(f"{len(problems):,} lines are left out in all: is this what `coda memory export` has written?")
+    return found
 
 
 def _memories(number: int) -> str:

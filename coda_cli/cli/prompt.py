@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import string
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from coda_cli.cli.loop import run_async
 from coda_cli.cli.options import Persona, System
 from coda_cli.cli.output import put, put_json, say, style, warn
 from coda_cli.cli.templates import Param, TemplateName, show_rendered
-from coda_cli.engine.core.errors import CodaError, LLMBadResponseError, UsageError
+from coda_cli.engine.core.errors import CodaError, ConfigError, LLMBadResponseError, UsageError
 from coda_cli.engine.rendering.sanitize import sanitize
 from coda_cli.settings.model_cache import complete_model
 
@@ -198,9 +199,13 @@ def improve(
 def _read(file: str) -> str:
     from coda_cli.settings.files import decode, read_text
 
-    text = decode(sys.stdin.buffer.read(_MOST + 1), "stdin") if file == "-" else read_text(Path(file))
+    which = "name the file of a prompt, or - for stdin"
+    try:
+        text = decode(sys.stdin.buffer.read(_MOST + 1), "stdin") if file == "-" else read_text(Path(file))
+    except ConfigError as error:  # its hints are for settings
+        raise UsageError(error.message, hint=error.hint if file == "-" or Path(file).is_file() else which) from None
     if text is None:
-        raise UsageError(f"there is no file {file}", hint="name the file of a prompt, or - for stdin")
+        raise UsageError(f"there is no file {file}", hint=which)
     if not text.strip():
         raise UsageError("the prompt is empty", hint="write down what you want first, in any words")
     if len(text) > _MOST:
@@ -217,23 +222,34 @@ async def _improved(wired: Wired, spec: ModelSpec, text: str) -> str:
     new = _bare(answer)
     if not new:
         raise LLMBadResponseError("the model wrote no prompt", hint="try again, or choose another model with -m")
-    return new + "\n" if text.endswith("\n") else new
+    new = new + "\n" if text.endswith("\n") else new
+    return new.replace("\n", "\r\n") if 2 * text.count("\r\n") > text.count("\n") else new
 
 
 def _bare(answer: str) -> str:
     """*answer* without a code fence around all of it."""
-    lines = answer.strip().split("\n")
+    lines = answer.replace("\r\n", "\n").strip().split("\n")
     if len(lines) > 2 and lines[0].startswith("```") and lines[-1] == "```" and "```" not in "\n".join(lines[1:-1]):
         lines = lines[1:-1]
     return "\n".join(lines).strip()
 
 
+_IN_BRACES: Final = re.compile(
+    r"\{\{-?\s*[^\W\d][\w.\[\]| -]*\}\}"
+    r"|(?<![{$])\{[^\W\d][\w-]*(?:[.\[][\w.\[\]]*)?(?:![rsa])?(?::(?:[<>^+,.#\d]*[a-z%]?|%[\w%:/. -]*))?\}(?!\})"
+    r"|(?<![\w\\^)\]}{$])\{\d+\}(?!\})"
+)
+_LATEX: Final = re.compile(r"\\[A-Za-z]+\*?(?:\{[^{}]*\})+")
+
+
 def _placeholders(text: str) -> set[str]:
-    return {f"${name}" for name in string.Template(text).get_identifiers()}
+    """`$name` (which is `${name}`), `{name}` and `{{ name }}`; braces behind a command of LaTeX hold none."""
+    braces = (re.sub(r"\s", "", found[0]) for found in _IN_BRACES.finditer(_LATEX.sub(" ", text)))
+    return {f"${name}" for name in string.Template(text).get_identifiers()} | set(braces)
 
 
 def _difference(old: str, new: str, name: str) -> list[str]:
-    before, after = ([*text.rstrip("\n").split("\n")] for text in (old, new))
+    before, after = (text.replace("\r\n", "\n").rstrip("\n").split("\n") for text in (old, new))
     lines = difflib.unified_diff(before, after, f"{name} (now)", f"{name} (improved)", lineterm="")
     return [f"{line}\n" for line in lines]
 

@@ -45,7 +45,7 @@ class Plan:
 
     `must_exist`: the conversation has to be there already. `parent`: what the question stands below ("": nothing; None:
     the newest message). `question`: one that was asked before and is to be answered again. `tools`: which tools the
-    model may use (None: all that are allowed).
+    model may use (None: all that are allowed). `said`: the person's own words in `prompt` (None: all of it).
     """
 
     prompt: str
@@ -61,6 +61,7 @@ class Plan:
     options: Mapping[str, Any] = field(default_factory=dict)
     schema: Mapping[str, Any] | None = None
     tools: Sequence[str] | None = None
+    said: str | None = None
 
 
 class Host(WindowHost, ToolHost, BriefingHost, Protocol):
@@ -187,7 +188,7 @@ class Answer:
         tools = [spec.name for spec in self._rounds.specs]
         profile = provider.profile(self._model)
         await self._briefing.prepare(
-            given or None, kept.messages, profile, tools=tools, again=plan.question is not None
+            given or None, kept.messages, profile, tools=tools, said=plan.said, again=plan.question is not None
         )
 
     def _window(self, provider: Provider, kept: StoredBranch) -> Window:
@@ -301,6 +302,8 @@ class Answer:
             response.cost = None if cost is None or totals.cost is None else totals.cost + cost
         if self._keeping.question is not None:
             response.metadata["question_id"] = self._keeping.question
+        if given := self._briefing.assembled.memory_ids:
+            response.metadata[GIVEN] = list(given)
         if self._dropped:
             response.metadata["dropped_options"] = self._dropped
         if finished is not None:

@@ -7,7 +7,7 @@ A failure of either is told to nobody but the log of events: it must not cost th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -56,10 +56,12 @@ class Briefing:
         profile: ModelProfile,
         *,
         tools: Sequence[str] = (),
+        said: str | None = None,
         again: bool = False,
     ) -> None:
         """Hear the latest of *messages*, the question, and assemble around the system prompt *given*.
 
+        *said*: the person's own words in the question (None: all of it); what else stands in it is obeyed by nobody.
         *again*: the question was heard when it was asked first.
         """
         self.text = given
@@ -69,8 +71,9 @@ class Briefing:
         situation = self._situation(messages, profile, tools)
         noticed: Sequence[Noticed] = ()
         if not again:
-            noticed = await self._notice(situation)
-            await self._adapt(situation)
+            heard = situation if said is None else replace(situation, question=said)
+            noticed = await self._notice(heard)
+            await self._adapt(heard)
         self.assembled = await host.prompts.assemble(given, situation)
         parts = [self.assembled.text, "" if profile.tiny else _done(noticed)]
         self.text = "\n\n".join(part for part in parts if part) or None

@@ -97,6 +97,7 @@ class LLMManager:
         options: Mapping[str, Any] | None = None,
         parent: str | None = None,
         tools: Sequence[str] | None = None,
+        said: str | None = None,
         **more: Any,
     ) -> Generation:
         """An answer to *prompt*: await the result, or iterate it for chunks. Nothing is sent before that.
@@ -105,8 +106,9 @@ class LLMManager:
         wins) are sampling and vendor options of this request (`temperature`, `effort`, ...). `stream=False` makes an
         iteration yield the whole answer as one chunk. *parent* is the message that the question stands below (default:
         the newest; "" begins a branch of its own): the question's siblings stay. *tools* are those that the model may
-        call (names, categories, `name*`; none: `()`), by default all that are allowed. Awaiting or iterating raises
-        LLMError.
+        call (names, categories, `name*`; none: `()`), by default all that are allowed. *said*: the person's own words
+        in *prompt*, where the rest comes from elsewhere (a pipe, a file): only they can ask to remember something.
+        Awaiting or iterating raises LLMError.
         """
         plan = Plan(
             prompt=prompt,
@@ -119,6 +121,7 @@ class LLMManager:
             options={**(options or {}), **more},
             schema=schema,
             tools=tools,
+            said=said,
         )
         return self._generation(plan, stream)
 
@@ -135,6 +138,7 @@ class LLMManager:
         schema: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
         tools: Sequence[str] | None = None,
+        said: str | None = None,
         **more: Any,
     ) -> Generation:
         """Like `generate_response`, in a conversation that exists: an unknown one is LLMInvalidRequestError."""
@@ -149,6 +153,7 @@ class LLMManager:
             options={**(options or {}), **more},
             schema=schema,
             tools=tools,
+            said=said,
         )
         return self._generation(plan, stream)
 

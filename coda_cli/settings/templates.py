@@ -72,9 +72,9 @@ class Template(BaseModel):
     def _says_something(self) -> Self:
         if not (self.prompt or self.system or self.include):
             raise PydanticCustomError("empty_template", "a template needs a prompt, a system prompt or both")
-        for name in ("prompt", "system"):
-            if not string.Template(getattr(self, name) or "").is_valid():
-                raise PydanticCustomError("bad_dollar", "a lone $ in the text; write $$ for a dollar sign")
+        for key in ("prompt", "system"):
+            if not string.Template(getattr(self, key) or "").is_valid():
+                raise PydanticCustomError("bad_dollar", "a lone $ in {key}; write $$ for a dollar sign", {"key": key})
         if INPUT in self.defaults:
             raise PydanticCustomError("input_default", "$input is what is typed or piped in and has no default")
         return self
@@ -188,9 +188,30 @@ def _joined(texts: Iterable[str | None]) -> str | None:
     return some[0] if len(some) == 1 else "\n\n".join(text.strip("\n") for text in some) or None
 
 
+_HINTS: Final[Mapping[str, str]] = {
+    "bad_dollar": "`$name` is a variable, `$$` a dollar sign",
+    "empty_template": 'write prompt = "..."',
+    "input_default": "take `input` out of the defaults",
+}
+
+
+def _hint(kind: str, at: tuple[str, ...], hint: str | None, opens: str) -> str | None:
+    """What to do about a wrong value; what is said of the settings does not fit everywhere."""
+    if kind in _HINTS:
+        return f"{_HINTS[kind]}; {opens}"
+    if at[:1] == ("schema",):
+        return "write a JSON Schema as a table, or the path of its file in quotes"
+    return hint and hint.replace("`coda config edit` opens the file", opens)
+
+
 def parse_template(text: str, path: Path) -> Template:
     """The template in *text*, the content of *path*. Raises ConfigError with all that is wrong."""
-    table = parse_toml(text, path)
+    opens = f"`coda templates edit {path.stem}` opens the file"
+    try:
+        table = parse_toml(text, path)
+    except ConfigError as unread:  # its hint is for the settings
+        unread.hint = f"a value is text in quotes, a number, true or false; {opens}"
+        raise
     try:
         return Template.model_validate(table)
     except ValidationError as exc:
@@ -199,11 +220,15 @@ def parse_template(text: str, path: Path) -> Template:
         choices = [field.alias or name for name, field in Template.model_fields.items()]
         for error in exc.errors(include_url=False):
             at, message, hint = explain_plainly(error, choices)
+            hint = _hint(error["type"], at, hint, opens)
             at = at[:2] if at[:1] in (("options",), ("defaults",)) else at[:1]
             line = next((lines[at[:end]] for end in range(len(at), 0, -1) if at[:end] in lines), None)
             where = str(path) if line is None else f"{path}:{line}"
             problems.setdefault(dotted(at), Problem(where, dotted(at), message, hint))
-        raise SettingsError(problems.values(), file=str(path)) from None
+        told = SettingsError(problems.values(), file=str(path))
+        if len(problems) > 1:
+            told.hint = f"{opens}, `coda templates test {path.stem}` tries it out"
+        raise told from None
 
 
 def render(template: Template, params: Mapping[str, str], input: str = "") -> Rendered:  # noqa: A002 - the variable's name

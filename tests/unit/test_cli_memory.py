@@ -58,6 +58,50 @@ def test_a_secret_is_refused_with_an_exit_code() -> None:
     assert "hunter2" not in done.output
 
 
+def test_what_is_added_has_the_kind_that_it_would_have_behind_remember_that() -> None:
+    data("add", "I prefer metric units")
+    data("add", "Ich bevorzuge kurze Antworten")
+    data("add", "My cat is called Pixel")
+    data("add", "In this project the tests need Docker")
+    data("add", "I prefer tea", "--kind", "fact")
+    kinds = {one["text"]: (one["kind"], bool(one.get("folder"))) for one in data("list")}
+    assert kinds == {
+        "I prefer metric units": ("preference", False),
+        "Ich bevorzuge kurze Antworten": ("preference", False),
+        "My cat is called Pixel": ("fact", False),
+        "In this project the tests need Docker": ("note", True),
+        "I prefer tea": ("fact", False),
+    }
+
+
+@pytest.mark.parametrize("kind", ["gist", "dream"])
+def test_only_what_can_be_added_by_hand_is_a_kind_to_add(kind: str) -> None:
+    error = run("add", "x y z", "--kind", kind).exception
+    assert isinstance(error, UsageError)
+    assert error.hint == "choose one of: fact, preference, note"
+    assert data("list") == []
+
+
+def gist_there() -> None:
+    file = MemoryManager().file
+    file.parent.mkdir(parents=True)
+    row = {
+        "id": "m1",
+        "kind": "gist",
+        "text": "Parser: we chose Lark",
+        "conversation": "conv-3f2a91c0aabbccddeeff",
+        "message": "msg-1",
+        "created": "2026-11-02T10:00:00+00:00",
+    }
+    file.write_text(json.dumps(row) + "\n")
+
+
+def test_a_gist_is_shown_with_the_way_to_its_chat() -> None:
+    gist_there()
+    for arguments in (("list",), ("search", "what about the parser Lark")):
+        assert "Parser: we chose Lark  (coda history show 3f2a91c0)\n" in run(*arguments).stdout
+
+
 def test_what_was_contradicted_is_listed_only_when_asked_for() -> None:
     data("add", "I live in Lisbon")
     data("add", "I moved to Berlin")
@@ -87,6 +131,23 @@ def test_an_import_tells_what_it_leaves_out(tmp_path: Path) -> None:
     assert "line 2 is left out" in done.stderr
     assert "line 4 is left out" in done.stderr
     assert [one["text"] for one in data("list")] == ["Tea is at four"]
+
+
+def test_of_a_file_that_is_no_export_only_the_first_lines_and_their_number_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "in.jsonl"
+    file.write_text("garbage\n" * 23_000)
+    done = run("import", str(file))
+    assert done.stderr.count("is left out") == 5
+    assert "23,000 lines are left out in all" in done.stderr
+    assert len(done.stderr.splitlines()) < 10
+    assert "0 memories taken in, 23,000 left out" in done.stderr
+
+
+def test_an_export_makes_no_folders(tmp_path: Path) -> None:
+    error = run("export", "--output", str(tmp_path / "nope" / "x.jsonl")).exception
+    assert isinstance(error, UsageError)
+    assert "mkdir" in (error.hint or "")
+    assert not (tmp_path / "nope").exists()
 
 
 @pytest.mark.parametrize(
@@ -138,6 +199,27 @@ async def test_memory_is_kept_listed_and_forgotten_in_a_chat(front: Recorder) ->
     assert front.notes[-1] == "forgotten: I prefer metric units"
     await do(front, "list")
     assert front.notes[-1].startswith("nothing is remembered")
+
+
+async def test_what_is_added_in_a_chat_has_its_kind_and_its_folder(front: Recorder, tmp_path: Path) -> None:
+    manager = front.session.manager.memory
+    assert isinstance(manager, MemoryManager)
+    await do(front, "add I prefer metric units")
+    await do(front, "add In this project the tests need Docker")
+    front.session.manager.folder = tmp_path
+    await do(front, "add In this project the editor is vim")
+    kinds = {one.text: (one.kind, one.folder) for one in await manager.list()}
+    assert kinds == {
+        "I prefer metric units": ("preference", ""),
+        "In this project the tests need Docker": ("fact", ""),
+        "In this project the editor is vim": ("note", str(tmp_path)),
+    }
+
+
+async def test_a_gist_is_shown_in_a_chat_with_the_way_to_its_chat(front: Recorder) -> None:
+    gist_there()
+    await do(front, "search what about the parser Lark")
+    assert "Parser: we chose Lark (`/resume conv-3f2a91c0aabbccddeeff`) |" in front.documents["What is remembered"]
 
 
 async def test_memory_is_switched_off_and_on(front: Recorder) -> None:
@@ -246,3 +328,18 @@ async def test_without_memory_a_tool_says_so(tmp_path: Path, tool: BaseTool) -> 
 def test_nobody_else_may_read_what_is_remembered() -> None:
     data("add", "Tea is at four")
     assert MemoryManager().file.stat().st_mode & 0o077 == 0
+
+
+def test_everything_is_forgotten_only_on_a_clear_word() -> None:
+    data("add", "I live in Bern")
+    assert isinstance(run("forget").exception, UsageError)
+    assert isinstance(run("forget", "--all").exception, UsageError)  # nobody to ask
+    assert data("forget", "--all", "--yes") == {"action": "forgotten", "count": 1}
+    assert data("list", "--all") == []
+
+
+def test_what_has_ended_is_revived() -> None:
+    first = data("add", "I live in Bern")["id"]
+    data("add", "I live in Basel")
+    assert data("revive", first)["text"] == "I live in Bern"
+    assert [one["text"] for one in data("list")] == ["I live in Bern"]

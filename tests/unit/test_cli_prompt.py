@@ -13,6 +13,7 @@ from coda_cli import PersonalityManager, PromptEnhancer, paths
 from coda_cli.chat.session import ChatSession
 from coda_cli.cli import prompt as command
 from coda_cli.engine.core.errors import LLMError, UsageError
+from coda_cli.engine.prompting.sections import SECTIONS
 from coda_cli.engine.providers.scripted import Reply
 from coda_cli.settings.templates import template_file
 from tests.unit.chat_front import provider_of, session_with
@@ -70,6 +71,18 @@ def test_with_nothing_to_add_it_says_so(run: Run, answering: Callable[..., ChatS
     assert "the question goes out alone" in shown.stderr
 
 
+def test_for_a_small_model_it_says_what_is_left_out(
+    run: Run, answering: Callable[..., ChatSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = answering(["x"]).manager
+    manager.prompts = PromptEnhancer(Memory(["a", "b", "c"], ["short answers"]), sections=SECTIONS)
+    monkeypatch.setattr(command, "_small", lambda *_: True)
+    shown = run("show", "hello")
+    assert "── preferences, 0 tokens (left out: the model is small)" in shown.stdout
+    assert "(1 of 3 notes left out: the model is small)" in shown.stdout
+    assert '"a." "b."' in shown.stdout
+
+
 # ---- improve ----------------------------------------------------------------------------------------------------
 
 
@@ -109,6 +122,47 @@ def test_a_prompt_that_has_lost_its_placeholders_is_not_written(
     assert isinstance(done.exception, UsageError)
     assert "has lost $language, $text" in done.stderr
     assert file.read_text() == "translate $text into ${language}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lost"),
+    [
+        ("write about {topic}", "Write about the topic.", ["{topic}"]),
+        ("write about {topic}", "Write about {topic}.", []),
+        ("write about {topic}", "Write about {{topic}}.", ["{topic}"]),
+        ("dear {user.name}, {price:.2f} or {0}", "Dear reader.", ["{0}", "{price:.2f}", "{user.name}"]),
+        ("dear {{ name }}", "Dear {{name}}.", []),
+        ("dear {{name}}", "Dear {name}.", ["{{name}}"]),
+        (r'say \frac{a}{b} and {"a": 1} and x{2} and {}', "Say it.", []),
+    ],
+)
+def test_placeholders_in_braces_are_missed_as_well(
+    run: Run, answering: Callable[..., ChatSession], tmp_path: Path, old: str, new: str, lost: list[str]
+) -> None:
+    answering([new])
+    file = tmp_path / "prompt.txt"
+    file.write_text(old)
+    assert json.loads(run("improve", str(file), "--json").stdout)["lost"] == lost
+    answering([new])
+    run("improve", str(file), "--write")
+    assert file.read_text() == (old if lost else new)
+
+
+def test_line_ends_stay_as_they_were(run: Run, answering: Callable[..., ChatSession], tmp_path: Path) -> None:
+    file = tmp_path / "prompt.txt"
+    for ends, answer in (("\r\n", "One\nthree"), ("\n", "One\r\nthree"), ("\r\n", "One\r\nthree")):
+        answering([answer])
+        file.write_bytes(f"one{ends}two{ends}".encode())
+        shown = run("improve", str(file), "--write")
+        assert file.read_bytes() == f"One{ends}three{ends}".encode()
+        assert "\r" not in shown.stdout
+
+
+def test_what_is_no_file_gets_a_hint_about_prompts(run: Run, tmp_path: Path) -> None:
+    for file in (tmp_path, Path("/dev/zero")):
+        error = run("improve", str(file)).exception
+        assert isinstance(error, UsageError)
+        assert error.hint == "name the file of a prompt, or - for stdin"
 
 
 def test_stdin_is_improved_too(run: Run, answering: Callable[..., ChatSession]) -> None:

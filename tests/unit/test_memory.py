@@ -445,7 +445,7 @@ async def test_a_log_of_use_that_has_grown_is_folded_and_nothing_is_counted_twic
         ),
         ("the lexer is slow", "the parser is slow", ["The lexer is slow", "The parser is slow"]),
         ("port 80 is open", "port 81 is open", ["Port 80 is open", "Port 81 is open"]),
-        ("I eat meat", "I do not eat meat", ["I do not eat meat", "I eat meat"]),
+        ("I eat meat", "I do not eat meat", ["I do not eat meat"]),
     ],
 )
 async def test_only_what_cannot_both_be_true_ends_the_older(

@@ -107,7 +107,7 @@ async def test_a_week_on_a_scripted_model(home: Path) -> None:
 
 
 async def test_the_same_on_the_real_embedded_engine() -> None:
-    """135 million parameters get no memories in their prompt, which stays one sentence; all is kept all the same."""
+    """135 million parameters get at most two memories in their prompt; all is kept all the same."""
     weights = smollm2_path()
     week = Week(ProviderConfig(provider=LLMProvider.LOCAL, model=str(weights), max_tokens=24))
     assert await week.say("Remember that I live in Bern")

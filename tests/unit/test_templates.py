@@ -120,6 +120,26 @@ def test_a_wrong_file_names_line_key_and_cause(text: str, message: str) -> None:
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("prompt = 'costs $ 5'", "`$name` is a variable, `$$` a dollar sign; `coda templates edit t` opens the file"),
+        ("prompt = ", "a value is text in quotes, a number, true or false; `coda templates edit t` opens the file"),
+        ("", 'write prompt = "..."; `coda templates edit t` opens the file'),
+        ("prompt = 'x'\n[defaults]\ninput = 'y'", "take `input` out of the defaults; "),
+        ("prompt = 'x'\nschema = 3", "write a JSON Schema as a table, or the path of its file in quotes"),
+        ("prompt = 'x'\n[options]\nd = 1979-05-27", "`coda templates edit t` opens the file"),
+        ("promt = 1\nmodel = 3", "`coda templates edit t` opens the file, `coda templates test t` tries it out"),
+    ],
+)
+def test_the_hint_is_about_the_template_and_not_about_the_settings(text: str, hint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        of(text)
+    assert caught.value.hint
+    assert hint in caught.value.hint
+    assert "coda config" not in caught.value.hint
+
+
 def test_an_unknown_template_and_a_near_miss() -> None:
     save("translate", "prompt = 'x'")
     save("notes", "prompt = 'x'")

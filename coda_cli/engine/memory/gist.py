@@ -9,6 +9,7 @@ from typing import Final
 
 from coda_cli.engine.core.prompts import Messages
 from coda_cli.engine.memory.record import one_line
+from coda_cli.engine.memory.wishes import wishes
 
 QUESTIONS: Final = 4
 DECISIONS: Final = 5
@@ -42,11 +43,13 @@ def gist(title: str, messages: Messages) -> Gist | None:
         text = _CODE.sub(" ", message.get("text", "")[:20_000].replace("’", "'"))
         identifier = message.get("id", "") or message.get("message_id", "")
         if message.get("role") == "user":
-            head = next(iter(_sentences(text)), "")
+            head = next((one for one in _sentences(text) if not wishes(one)), "")  # a wish has been followed
             if head:
                 asked.append(_short(head, 160))
                 first = first or identifier
             for sentence in _sentences(text):
+                if wishes(sentence):
+                    continue
                 if len(sentence) <= 300 and _DECISION.search(sentence) and not _NO_DECISION.search(sentence):
                     decided.append(_short(sentence, 200))
                     place = place or identifier

@@ -81,6 +81,12 @@ class MemoryIndex:
         rows: list[tuple[int]] = self._ask(lambda db: db.execute(ordered, (first, last, limit)).fetchall())
         return [key for (key,) in rows]
 
+    def newest(self, kind: str, limit: int) -> list[int]:
+        """The places of the newest memories of *kind* that hold. Raises MemoryStoreError."""
+        select = "SELECT key FROM memory WHERE kind = ? AND ended = 0 ORDER BY day DESC, key DESC LIMIT ?"
+        rows: list[tuple[int]] = self._ask(lambda db: db.execute(select, (kind, limit)).fetchall())
+        return [key for (key,) in rows]
+
     def get(self, ids: Collection[str]) -> list[Memory]:
         """Those of *ids* that there are, in their order. Raises MemoryStoreError."""
         select = "SELECT record FROM memory WHERE id = ?"
@@ -166,6 +172,7 @@ def _opened(path: Path | None) -> sqlite3.Connection:
     name = f"file:{quote(os.fsencode(path))}?mode=rw"
     database = sqlite3.connect(name, timeout=2.0, isolation_level=None, check_same_thread=False, uri=True)
     try:
+        database.execute("PRAGMA secure_delete = ON")
         database.execute("PRAGMA synchronous = OFF")  # a cache: what a power cut damages is made again
         if database.execute("PRAGMA user_version").fetchone() != (VERSION,):
             database.execute("BEGIN IMMEDIATE")
@@ -199,6 +206,8 @@ def _fill(database: sqlite3.Connection, memories: Sequence[Memory], wanted: tupl
             _drop_words(database, key, record)
             database.execute("DELETE FROM vector WHERE key = ?", (key,))
             database.execute("DELETE FROM memory WHERE key = ?", (key,))
+        if there:
+            database.execute("INSERT INTO words (words) VALUES ('optimize')")  # leaves no word of what is gone
         database.execute("DELETE FROM meta")
         database.execute("INSERT INTO meta VALUES (?, ?)", wanted)
     except BaseException:

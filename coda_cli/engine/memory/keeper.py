@@ -13,21 +13,22 @@ from typing import Final
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.prompts import MemoryNote, Noticed, Situation
 from coda_cli.engine.memory.file import MemoryFile
+from coda_cli.engine.memory.forgetting import Forgotten, named_in, telling_words, without_words
 from coda_cli.engine.memory.gist import Gist
 from coda_cli.engine.memory.index import MemoryIndex
 from coda_cli.engine.memory.proposals import Proposal
 from coda_cli.engine.memory.recall import MOST, recalled
 from coda_cli.engine.memory.record import LONGEST, PERSON, Kind, Memory, one_line
 from coda_cli.engine.memory.secrets import secret_in
-from coda_cli.engine.memory.subjects import subject_of
+from coda_cli.engine.memory.subjects import concerned_by, contradicts
 from coda_cli.engine.memory.used import Given, GivenLog, counts
 from coda_cli.engine.memory.vectors import Vectors, installed
 from coda_cli.engine.memory.wishes import Wish
-from coda_cli.engine.memory.words import same, stem, terms
+from coda_cli.engine.memory.words import same, terms
 
 _OVERHEAD: Final = 24
 """Characters that a note costs beside its text: its mark, its day, a line break."""
-_WEIGHTS: Final[dict[Kind, float]] = {"preference": 0.8, "fact": 0.7, "note": 0.7, "gist": 0.4}
+WEIGHTS: Final[dict[Kind, float]] = {"preference": 0.8, "fact": 0.7, "note": 0.7, "gist": 0.4}
 _MOST_FORGOTTEN: Final = 20
 _MOST_PREFERENCES: Final = 10
 _UNDECIDED: Final = "fact"
@@ -56,6 +57,7 @@ class Keeper:
         self._file = MemoryFile(path)
         self.index = MemoryIndex(self._file, index)
         self._proposed = MemoryFile(proposed)
+        self._forgotten = Forgotten(path.with_name("memory-forgotten.json"))
         self._given = GivenLog(path.with_name(path.name.removesuffix(".jsonl") + ".given.jsonl"))
         wanted = installed() if semantic is None else semantic
         self._vectors = Vectors(self.index) if wanted else None
@@ -81,7 +83,7 @@ class Keeper:
                 continue
             folder = str(situation.folder) if wish.here and situation.folder is not None else ""
             kind: Kind = "fact" if wish.kind == "note" and not folder else wish.kind
-            told = Told(wish.text, kind, folder, _WEIGHTS[kind], situation.conversation_id, situation.message_id)
+            told = Told(wish.text, kind, folder, WEIGHTS[kind], situation.conversation_id, situation.message_id)
             out += self._store(told, only_news=wish.action == "news")
         return out
 
@@ -99,19 +101,21 @@ class Keeper:
             _new_id(), told.kind, text, told.conversation, told.message, now, told.importance, folder=told.folder
         )
         done: list[Noticed] = []
+        may_concern = concerned_by(text)
 
         def change(memories: tuple[Memory, ...]) -> Sequence[Memory]:
             done.clear()
-            there = [one for one in memories if one.holds and one.kind != "gist" and one.folder == made.folder]
+            beside = (one for one in memories if one.holds and one.kind != "gist" and one.folder == made.folder)
+            there = [one for one in beside if may_concern(one.text)]
             twin = next((one for one in there if same(one.text, text)), None)
             if twin is not None:
                 merged = _merged(twin, made)
                 done.append(Noticed("merged", twin.id, merged.text, merged.kind))
                 return [merged if one is twin else one for one in memories]
-            subject = subject_of(text)
-            older = [one for one in there if subject is not None and subject_of(one.text) == subject]
+            older = [one for one in there if contradicts(text, one.text)]
             if only_news and not older:
                 return memories
+            self._forgotten.remember_again(text)
             done.append(Noticed("replaced" if older else "stored", made.id, text, made.kind))
             return [*(one.ended(now, made.id) if one in older else one for one in memories), made]
 
@@ -123,9 +127,38 @@ class Keeper:
         old = self.found(memory_id)
         if refusal := refused(text):
             return Noticed("refused", old.id, refusal, old.kind)
-        new = one_line(text)
-        self._file.change(lambda all_of: [replace(one, text=new) if one.id == old.id else one for one in all_of])
+        new, now = one_line(text), self._now()
+
+        def changed(one: Memory) -> Memory:
+            if one.id == old.id:
+                return replace(one, text=new)
+            beside = one.holds and old.holds and one.kind != "gist" and one.folder == old.folder
+            return one.ended(now, old.id) if beside and contradicts(new, one.text) else one
+
+        self._file.change(lambda all_of: [changed(one) for one in all_of])
         return Noticed("replaced", old.id, new, old.kind)
+
+    def revive(self, memory_id: str) -> Noticed:
+        """What had ended holds again; what it contradicts has ended instead."""
+        old, now = self.found(memory_id), self._now()
+
+        def changed(one: Memory) -> Memory:
+            if one.id == old.id:
+                return replace(one, ended_at="", ended_by="")
+            beside = one.holds and one.kind != "gist" and one.folder == old.folder
+            return one.ended(now, old.id) if beside and contradicts(old.text, one.text) else one
+
+        self._file.change(lambda all_of: [changed(one) for one in all_of])
+        return Noticed("stored", old.id, old.text, old.kind)
+
+    def forget_all(self) -> int:
+        """Everything out of the file for good, proposals too; how many memories that were."""
+        count = len(self._file.memories())
+        self._file.change(lambda _: [])
+        self._proposed.change(lambda _: [])
+        with suppress(OSError):
+            self._given.erase()
+        return count
 
     def forget(self, memory_id: str) -> Noticed:
         """Out of the file for good."""
@@ -137,30 +170,21 @@ class Keeper:
         """Take them out, and what they had ended stays ended by the person."""
 
         def change(memories: tuple[Memory, ...]) -> Sequence[Memory]:
+            gone = [one for one in memories if one.id in ids and one.kind != "gist"]
             left = [one for one in memories if one.id not in ids]
+            telling = telling_words(gone, left)
+            self._forgotten.note(telling, self._now())
+            left = [one if one.kind != "gist" else without_words(one, telling) for one in left]
+            left = [one for one in left if one.text]
             return [replace(one, ended_by=PERSON) if one.ended_by in ids else one for one in left]
 
         self._file.change(change)
 
     def _forget_what(self, wish: Wish, situation: Situation) -> list[Noticed]:
         """Forget the memory that says what *wish* names, or all of them; nothing where none clearly does."""
-        named = {stem(one) for one in terms(wish.text)}
-        if not named:
-            return []
-        subject = subject_of(wish.text)
-        fitting: list[tuple[float, Memory]] = []
-        for one in self._file.memories():
-            if one.folder and (situation.folder is None or not situation.folder.is_relative_to(one.folder)):
-                continue
-            said = {stem(word) for word in terms(one.text)}
-            # "that I live in Basel" also means "I moved to Basel"
-            alike = subject is not None and subject == subject_of(one.text) and bool(named & said)
-            if named <= said or alike:
-                fitting.append((len(named & said) / max(1, len(said)), one))
-        fitting.sort(key=lambda pair: (-pair[1].holds, -pair[0], pair[1].id))
-        chosen = [one for _, one in fitting[: _MOST_FORGOTTEN if wish.wide else 1]]
-        if chosen and not wish.wide:  # what says the same, or held before, must not come back
-            chosen += [one for _, one in fitting[1:] if same(one.text, chosen[0].text)]
+        if wish.wide and not terms(wish.text):
+            return [Noticed("refused", "", "everything at once is for you to do: `coda memory forget --all`")]
+        chosen = named_in(self._file.memories(), wish, situation.folder)[:_MOST_FORGOTTEN]
         if chosen:
             self._erase({one.id for one in chosen})
         return [Noticed("forgotten", one.id, one.text, one.kind) for one in chosen]
@@ -168,7 +192,10 @@ class Keeper:
     def keep_gist(self, conversation: str, made: Gist) -> None:
         """One gist a conversation: in place of its earlier one, with what was used of that."""
         now = self._now()
-        new = Memory(_new_id(), "gist", made.text, conversation, made.message, now, _WEIGHTS["gist"])
+        text = self._forgotten.out_of(made.text)
+        if not text:
+            return
+        new = Memory(_new_id(), "gist", text, conversation, made.message, now, WEIGHTS["gist"])
 
         def change(memories: tuple[Memory, ...]) -> Sequence[Memory]:
             old = next((one for one in memories if one.kind == "gist" and one.conversation == conversation), None)
@@ -177,7 +204,7 @@ class Keeper:
             kept = replace(old, text=new.text, message=new.message, created=now)
             return [kept if one is old else one for one in memories] if old.text != new.text else memories
 
-        if refused(made.text) is None:
+        if refused(text) is None:
             self._file.change(change)
 
     def propose(self, proposals: Sequence[Proposal], conversation: str) -> int:
@@ -209,7 +236,7 @@ class Keeper:
                 f"there is no proposal {one_line(proposal_id)[:80]!r}", hint="`coda memory proposals` lists them"
             )
         [one] = chosen
-        done = self.keep(Told(one.text, one.kind, "", _WEIGHTS[one.kind], one.conversation)) if keep else None
+        done = self.keep(Told(one.text, one.kind, "", WEIGHTS[one.kind], one.conversation)) if keep else None
         self._proposed.change(lambda waiting: [other for other in waiting if other.id != one.id])
         return done
 

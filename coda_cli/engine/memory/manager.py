@@ -82,11 +82,11 @@ class MemoryManager:
         return await self._do(lambda keeper: keeper.follow(wanted, situation)) if wanted else ()
 
     async def preferences(self, situation: Situation) -> Sequence[MemoryNote]:
-        """What holds for every answer, the most important first."""
+        """What holds for every answer, the most important first, of those the newest."""
         if not self.enabled or situation.incognito or not self._any():
             return ()
         found = await self._do(lambda keeper: keeper.index.of_kind("preference", _PREFERENCES))
-        return [one.note() for one in sorted(found, key=lambda one: -one.importance)]
+        return [one.note() for one in sorted(found, key=lambda one: (one.importance, one.created))[::-1]]
 
     async def recall(self, situation: Situation, max_tokens: int) -> Sequence[MemoryNote]:
         """The few that matter for this question: those given before first, then new ones. May be none.
@@ -139,14 +139,15 @@ class MemoryManager:
         kind: Kind = "fact",
         *,
         folder: Path | None = None,
-        importance: float = 0.7,
+        importance: float | None = None,
         conversation: str = "",
         message: str = "",
     ) -> Noticed:
         """Keep *text*. What says the same merges; what it contradicts ends; a secret is refused, and told."""
-        from coda_cli.engine.memory.keeper import Told
+        from coda_cli.engine.memory.keeper import WEIGHTS, Told
 
-        told = Told(text, kind, str(folder) if folder else "", importance, conversation, message)
+        weight = WEIGHTS[kind] if importance is None else importance
+        told = Told(text, kind, str(folder) if folder else "", weight, conversation, message)
         return await self._do(lambda keeper: keeper.keep(told))
 
     async def edit(self, memory_id: str, text: str) -> Noticed:
@@ -156,6 +157,14 @@ class MemoryManager:
     async def forget(self, memory_id: str) -> Noticed:
         """Take a memory out of the file for good. Raises UsageError for an id that nobody knows."""
         return await self._do(lambda keeper: keeper.forget(memory_id))
+
+    async def revive(self, memory_id: str) -> Noticed:
+        """Let a memory that has ended hold again; what it contradicts ends. Raises UsageError for an unknown id."""
+        return await self._do(lambda keeper: keeper.revive(memory_id))
+
+    async def forget_all(self) -> int:
+        """Take everything out for good, proposals among it; how many memories that were."""
+        return await self._do(lambda keeper: keeper.forget_all())
 
     async def list(self, kind: Kind | None = None, *, ended: bool = False) -> _Memories:
         """The memories, the newest first; with *ended* also those that hold no longer."""

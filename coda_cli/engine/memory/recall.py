@@ -88,7 +88,7 @@ def recalled(
     today = _day(situation.day)
     days = days_in(question, today) if today is not None else None
     past = speaks_of_the_past(question)
-    of_days = _talked_about(index, question, days)
+    of_days = _talked_about(index, question, days) or _about_the_person(index, question)
     features = features_of(index, vectors, question, also=of_days, ended=past)
     subject = subject_asked(question)
     least = -_BY_TIME if days or subject else -_NEARBY if situation.folder is not None else 0.0
@@ -98,7 +98,11 @@ def recalled(
     for key, memory in index.at(tuple(values)).items():
         in_time, meant = _in_days(memory, days), subject is not None and subject_of(memory.text) == subject
         near_by = _NEARBY if memory.kind == "note" and _here(memory, situation.folder) else 0.0
-        if (values[key] + near_by > 0 or in_time or meant) and (memory.holds or past) and _belongs(memory, situation):
+        if (
+            (values[key] + near_by > 0 or in_time or meant or key in of_days)
+            and (memory.holds or past)
+            and _belongs(memory, situation)
+        ):
             rank = values[key] + _more(memory, situation, today, past) + _BY_TIME * meant
             rank += 0 if days is None else in_time - 0.5
             found.append(Found(memory, values[key], rank))
@@ -110,9 +114,22 @@ def recalled(
 
 _TALKED: Final = re.compile(
     r"\b(?:discuss|talk|sp[oe]ke?|chat|conversation|decid|decision|conclu|agree|work(?:ed|ing)? on|figure|plan|ask"
-    r"|debug|look(?:ed|ing)? (?:at|into)|(?:went|going) over|help(?:ed)? me|besproch|gesproch|gered"
-    r"|entsch(?:ie|ei)d|gefragt|discut|parl|demand|habl|pregunt)\w*"
+    r"|debug|look(?:ed|ing)? (?:at|into)|(?:went|going) over|help(?:ed)? me|besproch|gesproch|gered|gefragt|discut|parl"
+    r"|demand|entsch(?:ie|ei)d|habl|pregunt)\w*"
 )
+_ABOUT_ME: Final = re.compile(
+    r"\b(?:what|all|everything|anything|something|stuff)\b.{0,20}\byou(?:'ve)? (?:know|remember|learned|have)\b"
+    r".{0,20}\b(?:about|of) me\b|\btell me about (?:me|myself)\b|^who am i\b|\bwas weisst du (?:alles )?uber"
+    r" mich\b|\bwer bin ich\b|\bque sais-tu (?:de|sur) moi\b|\bqui suis-je\b|\bque sabes (?:de|sobre) mi\b"
+    r"|\bquien soy\b"
+)
+
+
+def _about_the_person(index: MemoryIndex, question: str) -> Collection[int]:
+    """The newest facts, where *question* asks for all that is known of the person."""
+    return index.newest("fact", MOST) if _ABOUT_ME.search(folded(question)) is not None else ()
+
+
 _MOST_OF_DAYS: Final = 5
 
 

@@ -67,6 +67,11 @@ class GivenLog:
         """Begin a new log. Raises OSError."""
         self.path.replace(self.old)
 
+    def erase(self) -> None:
+        """Take the log away. Raises OSError."""
+        self.path.unlink(missing_ok=True)
+        self.old.unlink(missing_ok=True)
+
 
 def counts(given: Iterator[Given]) -> dict[str, tuple[int, str]]:
     """Id -> how often it was recalled anew, and when last."""

@@ -5,8 +5,10 @@ Without the extra `semantic` there are none, and words alone decide. NumPy and t
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -105,8 +107,25 @@ def embedded(texts: list[str]) -> Matrix:
 def _model() -> Any:
     with _lock:
         if not _loaded:
-            import wordllama
+            with _root_logger_kept():
+                import wordllama
 
             # Its own folder as the cache: the weights lie there, and nothing is looked for elsewhere.
             _loaded.append(wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True))
         return _loaded[0]
+
+
+@contextmanager
+def _root_logger_kept() -> Iterator[None]:
+    """Keep what is imported from setting up logging for the whole program: wordllama does, for everybody's INFO.
+
+    Where the root logger has a handler, `logging.basicConfig` does nothing; so not even another thread sees a change.
+    """
+    root, nobody = logging.getLogger(), logging.NullHandler()
+    level = root.level
+    root.addHandler(nobody)
+    try:
+        yield
+    finally:
+        root.removeHandler(nobody)
+        root.setLevel(level)

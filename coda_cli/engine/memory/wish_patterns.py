@@ -111,7 +111,8 @@ NO_NAME: Final = _compiled(
     r"|before|asap|quand|cuando|nicht|taxi|misspelled|pronounced|john doe|surprised|impressed|skeptical|biased)\b"
 )
 FORGET: Final = _compiled(
-    _POLITE + r"(?:forget|delete|erase|remove from (?:your )?memory|vergiss|oublie|olvida)(?P<wide>\s+(?:everything|all"
+    _POLITE + r"(?:forget|(?:delete|erase|remove) (?:the |every |all )?(?:memor(?:y|ies)|notes?)(?= (?:that|about))"
+    r"|remove from (?:your )?memory|vergiss|oublie|olvida)(?P<wide>\s+(?:everything|all"
     r"|anything|alles|tout|todo))?"
     r"(?:\s+(?:you (?:know|remember|have)|that you know|i(?:'ve| have)? (?:ever )?(?:told"
     r"|said)(?: to)?(?: you)?|what i(?:'ve)? (?:said|told you)"

@@ -137,6 +137,7 @@ def _wish(sentence: str, *, alone: bool) -> Wish | None:
 def _keep(plain: str) -> Wish | None:
     if found := REMEMBER.match(plain):
         body = _body(plain[found.end() :])
+        body = _main_clause(body) if _DASS.search(found[0]) else body
         return None if VAGUE.match(body) else _kept(body)
     if found := WEAK.match(plain):
         return _kept(_body(plain[found.end() :]))
@@ -155,12 +156,15 @@ def _keep(plain: str) -> Wish | None:
 
 
 def _forget(plain: str, *, alone: bool) -> Wish | None:
+    if _ALL.match(plain.rstrip(" .!")):
+        return Wish("forget", "", wide=True)
     found = FORGET.match(plain)
     if found is None:
         return None
     if found["about"] and not found["wide"] and not alone:
         return None  # "forget about the parser, let us ..." is a turn of phrase
     body = _body(plain[found.end() :])
+    body = _main_clause(body) if _DASS.search(found[0]) else body
     if found["about"] and not found["wide"] and re.search(r"[,;]| (?:and|but|und|et|y) ", body):
         return None
     return None if VAGUE.match(body) or not body else Wish("forget", body, wide=bool(found["wide"]))
@@ -174,6 +178,21 @@ def _news(plain: str, sentence: str) -> Wish | None:
     stressed = re.match(r"(?i)(?:actually|fyi|for the record|just so you know|correction)\b", sentence) is not None
     wish = _kept(body)
     return wish and Wish("keep" if stressed else "news", wish.text, wish.kind, here=wish.here)
+
+
+_DASS: Final = re.compile(r"(?i)\bdass\s*$")
+_ALL: Final = re.compile(
+    r"(?i)(?:please |bitte )?(?:forget|vergiss|oublie|olvida) (?:everything|all|alles|tout|todo)"
+    r"(?: (?:that )?(?:you (?:know|remember|have)|i(?:'ve)? (?:told|said)(?: to)?(?: you)?))?"
+    r"(?: (?:about|of|über|sur|sobre) (?:me|myself|mich|moi|mí))?$"
+)
+_CLAUSE: Final = re.compile(r"(?i)^(?P<who>ich|wir|(?:mein|unser)\w* [\w-]+) (?P<rest>.+) (?P<verb>[\w-]+)$")
+
+
+def _main_clause(body: str) -> str:
+    """What stood behind a German "dass", its verb where a sentence of its own has it: "ich wohne in Bern"."""
+    found = _CLAUSE.match(body)
+    return f"{found['who']} {found['verb']} {found['rest']}" if found is not None else body
 
 
 def _kept(body: str, kind: Kind | None = None) -> Wish | None:

@@ -104,8 +104,11 @@ def stem(word: str) -> str:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two texts say the same in almost the same words, in the same order."""
-    first, second = _essence(one), _essence(other)
+    """Whether two texts say the same: almost the same words in the same order, no other word in place of one.
+
+    What a model says of "the user" is what the person says of themselves.
+    """
+    first, second = _essence(first_person(one)), _essence(first_person(other))
     if first == second:
         return True
     if not first or not second or _exact(one) != _exact(other):
@@ -113,18 +116,60 @@ def same(one: str, other: str) -> bool:
     common = set(first) & set(second)
     if len(common) < 3 or len(common) / len(set(first) | set(second)) < 0.8:
         return False
+    if set(first) - common and set(second) - common:
+        return False  # "on Friday" and "on Sunday" are two things
     return [word for word in first if word in common] == [word for word in second if word in common]
+
+
+def opposite(one: str, other: str) -> bool:
+    """Whether two texts say the same, one of them with a no: "I like tea", "I don't like tea any more"."""
+    if (_exact(one)[1] % 2) == (_exact(other)[1] % 2):
+        return False
+    first, second = (frozenset(_plain(first_person(text))) for text in (one, other))
+    return bool(first) and first == second
+
+
+def _plain(text: str) -> list[str]:
+    """The words of *text* without those that say no, or that it was otherwise."""
+    parts = (word for word in words(text) if word not in _NEGATIONS and word not in _TURNS)
+    return [stem(part) for word in parts for part in word.split("'") if part not in _FILLERS]
+
+
+_TURNS: Final = frozenset(
+    ["longer", "any", "more", "anymore", "now", "still", "do", "does", "did", "mehr", "plus", "mas", "ya", "ne"]
+)
+_USER: Final = re.compile(r"^(?:the )?user(?:'s|’s)? (?P<verb>is|has|was|[a-z]+)\b", re.IGNORECASE)
+_BEING: Final = {"is": "am", "has": "have", "was": "was"}
+
+
+def first_person(text: str) -> str:
+    """What is said of "the user", as the user would say it; any other text as it is."""
+    found = _USER.match(text)
+    if found is None:
+        return text
+    rest, verb = text[found.end() :], found["verb"].lower()
+    if "'s" in found[0] or "’s" in found[0]:
+        return f"my {found['verb']}{rest}"
+    if verb not in _BEING and not verb.endswith("s"):
+        return f"i {verb}{rest}"
+    verb = _BEING.get(verb) or (verb[:-3] + "y" if verb.endswith("ies") else verb[:-1])
+    return f"i {verb}{rest}"
 
 
 def _essence(text: str) -> Sequence[str]:
     return tuple(stem(part) for word in words(text) for part in word.split("'") if part not in _FILLERS)
 
 
+def no_count(text: str) -> int:
+    """How often *text* says no."""
+    return sum(word in _NEGATIONS or word.endswith("n't") for word in words(text))
+
+
 def _exact(text: str) -> tuple[frozenset[str], int]:
     """What must be equal: the numbers, and how often it says no."""
     all_of_them = words(text)
     numbers = frozenset(word for word in all_of_them if any(char.isdigit() for char in word))
-    return numbers, sum(word in _NEGATIONS for word in all_of_them)
+    return numbers, no_count(text)
 
 
 _FILLER: Final = "a an the that please really very always just also i my me am is are to of m ve re s ll d"

@@ -7,6 +7,7 @@ vendor's prompt cache hits. The same question with the same answers of memory an
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,13 +17,14 @@ from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.core.ports import Clock, MemoryPort, PersonaPort
 from coda_cli.engine.core.prompts import Assembled, Section, SectionName, Situation
 from coda_cli.engine.prompting import sections as parts
-from coda_cli.engine.prompting.sections import BUDGETS, SECTIONS
+from coda_cli.engine.prompting.sections import BUDGETS, SECTIONS, SMALL_BUDGET, TOO_SMALL
 
 FolderNotes = Callable[[Path], str | None]
 """The notes of a folder that the person trusts, None where there are none or it is not trusted. Raises CodaError."""
 
 _HISTORY_TOKENS: Final = 1_500
-_SMALL: Final[frozenset[SectionName]] = frozenset({"persona"})
+_SMALL: Final[frozenset[SectionName]] = frozenset({"persona", "memories"})
+"""The sections that a small model gets: what is said of the others is only that they are left out."""
 
 
 class PromptEnhancer:
@@ -55,22 +57,22 @@ class PromptEnhancer:
     async def assemble(self, given: str | None, situation: Situation) -> Assembled:
         """*given*, the caller's own prompt, with all sections that have something to say. Raises nothing.
 
-        A small model gets the persona's one sentence and no other section. An incognito chat has no memory.
+        A small model gets the persona's one sentence and one or two memories; of what else there would be, the section
+        says that it is left out. An incognito chat has no memory.
         `situation.context` may hold `user_preferences` and `memories` (texts).
         """
-        made = [await self._made(name, situation) for name in SECTIONS if self._wanted(name, situation)]
+        made = [await self._made(name, situation) for name in SECTIONS if name in self.sections]
         told = tuple(section for section in made if section.text or section.cut)
         texts = [given.strip() if given else "", *(section.text for section in told)]
         return Assembled("\n\n".join(filter(None, texts)), told)
 
-    def _wanted(self, name: SectionName, situation: Situation) -> bool:
-        return name in self.sections and (not situation.small or name in _SMALL)
-
     async def _made(self, name: SectionName, situation: Situation) -> Section:
         try:
-            return await self._section(name, situation)
+            made = await self._section(name, situation)
         except CodaError as error:
             return Section(name, "", cut=f"left out: {error.message}")
+        too_much = situation.small and name not in _SMALL and made.text
+        return Section(name, "", cut=TOO_SMALL) if too_much else made
 
     async def _section(self, name: SectionName, situation: Situation) -> Section:
         budget, context = self.budgets[name], situation.context
@@ -81,6 +83,11 @@ class PromptEnhancer:
             case "preferences":
                 notes = await memory.preferences(situation) if memory is not None else ()
                 return parts.preferences(notes, _texts(context.get("user_preferences")), budget)
+            case "memories" if situation.small:
+                # Nothing given before: the few are those that matter most for this very question.
+                budget, anew = min(budget, SMALL_BUDGET), replace(situation, given=())
+                notes = await memory.recall(anew, budget) if memory is not None else ()
+                return parts.few_memories(notes, _texts(context.get("memories")), budget)
             case "memories":
                 notes = await memory.recall(situation, budget) if memory is not None else ()
                 return parts.memories(notes, _texts(context.get("memories")), budget)
@@ -116,7 +123,7 @@ class PromptEnhancer:
         """
         context = context or {}
         situation = self._situation(prompt, context)
-        notes = await self._made("memories", situation) if self._wanted("memories", situation) else None
+        notes = await self._made("memories", situation) if "memories" in self.sections else None
         above = list(filter(None, [_history(context), notes.text if notes is not None else ""]))
         return "\n\n".join([*above, prompt]) if above else prompt
 
