@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from coda_cli.cli.options import complete_persona
 from coda_cli.cli.output import put, put_json, say, style, warn
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.rendering.sanitize import sanitize
+
+if TYPE_CHECKING:
+    from coda_cli.engine.personality.persona import Persona
 
 app = typer.Typer(
     help="Who answers: eight come along, your own are TOML files in the config folder's `personas/`.",
@@ -34,6 +37,8 @@ def list_(json: Json = False) -> None:
     for problem in manager.problems:
         warn(problem)
     personas = [manager.get(name) for name in manager.names()]
+    for one in personas:
+        _warn(one)
     if json:
         put_json([{"name": one.name, "description": one.description, "own": one.own} for one in personas])
         return
@@ -49,10 +54,15 @@ def show(name: Name, json: Json = False) -> None:
     from coda_cli.engine.core.prompts import Situation
     from coda_cli.engine.personality.manager import PersonalityManager
     from coda_cli.engine.personality.persona import persona_text
+    from coda_cli.engine.prompting import sections
 
     manager = PersonalityManager(name)
     state = manager.state()
-    prompt, brief = manager.prompt(Situation()), manager.prompt(Situation(small=True))
+    prompt, brief = (
+        sections.persona(manager.prompt(Situation(small=small)), sections.BUDGETS["persona"]).text
+        for small in (False, True)
+    )
+    _warn(manager.persona)
     if json:
         put_json({**manager.persona.to_json(), "says": prompt, "says_small": brief, "state": state.to_json()})
         return
@@ -104,5 +114,19 @@ def _opened(name: str, edit_now: bool) -> None:
     file = persona_file(name)
     if edit_now:
         run_editor(file)
-    load_persona(name)
+    _warn(load_persona(name))
     say(f"{file}: ok")
+
+
+def _warn(persona: Persona) -> None:
+    """Tell what of *persona* a model will not be told, and which of its tools nobody knows."""
+    from coda_cli.engine.personality.doubts import too_long, unknown_tools
+
+    doubts = too_long(persona)
+    if persona.tools:
+        from coda_cli.engine.tools.manager import ToolManager
+
+        tools = ToolManager()  # those that come along: to find the others takes seconds
+        doubts += unknown_tools(persona, {name: tools.get(name).category for name in tools.names()})
+    for doubt in doubts:
+        warn(f"{persona.name}: {doubt}")

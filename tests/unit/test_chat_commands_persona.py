@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from coda_cli import PersonalityManager
@@ -9,7 +11,9 @@ from coda_cli.chat.commands_persona import COMMANDS
 from coda_cli.engine.core.errors import ConfigError, UsageError
 from coda_cli.engine.core.prompts import Situation
 from coda_cli.engine.personality.persona import persona_file, personas_dir
-from tests.unit.chat_front import Recorder, session_with
+from coda_cli.engine.prompting.enhancer import PromptEnhancer
+from coda_cli.engine.tools.manager import ToolManager
+from tests.unit.chat_front import Recorder, provider_of, session_with
 
 [PERSONA] = COMMANDS
 
@@ -70,11 +74,76 @@ async def test_a_change_is_taken_back_by_its_id_or_the_latest(front: Recorder) -
     for text in ("shorter please", "be more formal"):
         await manager_of(front).heard(Situation(question=text))
     await PERSONA.run(front, "undo c1")
-    assert front.notes[-1] == "verbosity is 0.50 again (undone: you said: shorter)"
+    assert front.notes[-1] == "verbosity is 0.50 now, it was 0.30 (undone: you said: shorter)"
     await PERSONA.run(front, "undo")
     assert manager_of(front).changes() == []
     with pytest.raises(UsageError, match="nothing has changed"):
         await PERSONA.run(front, "undo")
+
+
+async def test_without_an_id_the_latest_wish_is_taken_back_before_any_topic(front: Recorder) -> None:
+    manager = manager_of(front)
+    await manager.heard(Situation(question="shorter please"))
+    await manager.heard(Situation(question="be gentler"))
+    await manager.heard(Situation(question="urgent: the server is down"))
+    await PERSONA.run(front, "undo")
+    assert front.notes[-2:] == [
+        "directness is 0.55 now, it was 0.35 (undone: you said: be gentler)",
+        "empathy is 0.50 now, it was 0.70 (undone: you said: be gentler)",
+    ]
+    await PERSONA.run(front, "undo")
+    assert {change.kind for change in manager.changes()} == {"topic"}
+    await PERSONA.run(front, "undo")
+    assert manager.changes() == []
+
+
+async def test_an_undo_that_changes_nothing_says_so(front: Recorder) -> None:
+    written("long", "[traits]\nverbosity = 0.9\n")
+    await PERSONA.run(front, "long")
+    for _ in range(2):
+        await manager_of(front).heard(Situation(question="longer please"))
+    await PERSONA.run(front, "undo c1")
+    assert front.notes[-1].startswith("verbosity stays 1.00, it would be the same without this")
+    await PERSONA.run(front, "undo")
+    assert front.notes[-1] == "verbosity is 0.90 now, it was 1.00 (undone: you said: longer)"
+
+
+async def test_what_is_shown_as_told_is_what_is_told(front: Recorder) -> None:
+    written("saga", 'prompt = """\n' + "Tell of the sea and its ships.\n" * 200 + '"""\n[traits]\nhumour = 0.9\n')
+    await PERSONA.run(front, "saga")
+    assert any("600 fit" in note for note in front.notes)
+    await PERSONA.run(front, "")
+    page = front.documents["Persona"]
+    assembled = await PromptEnhancer(persona=manager_of(front), sections=["persona"]).assemble(None, Situation())
+    quoted = "\n".join(line[2:] for line in page.split("\n") if line.startswith("> "))
+    assert quoted == assembled.text
+    assert "witty" in quoted
+    assert "It is not told all: the end of the persona does not fit." in page
+
+
+async def test_a_tiny_model_is_shown_the_one_sentence_that_it_gets(
+    front: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = provider_of(front.session)
+    tiny = replace(provider.profile("fake-model"), tiny=True)
+    monkeypatch.setattr(provider, "profile", lambda _: tiny)
+    await PERSONA.run(front, "rubber-duck")
+    await PERSONA.run(front, "")
+    [line] = [line for line in front.documents["Persona"].split("\n") if line.startswith("> ")]
+    assert line == f"> {manager_of(front).persona.brief}"
+
+
+async def test_tools_that_nobody_knows_are_told_and_refuse_nothing(front: Recorder) -> None:
+    front.session.manager.tools = ToolManager()
+    written("smith", 'tools = ["read_fil", "math", "get_*", "mcp__git__log", "my*"]\n')
+    await PERSONA.run(front, "smith")
+    assert manager_of(front).persona.name == "smith"
+    assert [note for note in front.notes if "no tool" in note] == [
+        'smith: no tool is known that is called "read_fil", did you mean `read_file`?',
+        'smith: no tool is known that is called "my*"; is it one of your own?',
+    ]
+    await PERSONA.run(front, "")
+    assert "read_fil" in front.documents["Persona"]
 
 
 async def test_a_reset_asks_first(front: Recorder) -> None:

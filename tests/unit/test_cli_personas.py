@@ -15,7 +15,9 @@ from coda_cli import PersonalityManager
 from coda_cli.cli import personas as command
 from coda_cli.engine.core.errors import ConfigError, UsageError
 from coda_cli.engine.core.prompts import Situation
+from coda_cli.engine.personality.doubts import PROMPT_TOKENS
 from coda_cli.engine.personality.persona import persona_file, personas_dir
+from coda_cli.engine.prompting.sections import BUDGETS
 
 Run = Callable[..., Result]
 
@@ -68,6 +70,26 @@ def test_one_is_shown_with_what_it_says_and_what_has_changed_it(run: Run) -> Non
     assert "temperature = 0.2" in shown
     assert "c1  formality +0.2  you said: be more formal" in shown
     assert isinstance(run("show", "translatr").exception, UsageError)
+
+
+def test_a_prompt_that_does_not_fit_is_told_and_the_traits_are_said_all_the_same(run: Run) -> None:
+    save("saga", 'prompt = """\n' + "Tell of the sea and its ships.\n" * 200 + '"""\n[traits]\nhumour = 0.9\n')
+    assert "saga: it says about" in run("list").stderr
+    shown = run("show", "saga", "--json")
+    says = json.loads(shown.stdout)["says"]
+    assert "the end of its prompt is left out" in shown.stderr
+    assert says.startswith("Be witty")
+    assert says.count("\n") < 150
+    assert BUDGETS["persona"] == PROMPT_TOKENS
+
+
+def test_tools_that_nobody_knows_are_told(run: Run) -> None:
+    save("smith", 'tools = ["no_such_tool", "read_file", "files", "get_*", "mcp__git__log", "~/mine.py"]')
+    for done in (run("list"), run("show", "smith")):
+        assert [line for line in done.stderr.splitlines() if "no tool" in line] == [
+            'warning: smith: no tool is known that is called "no_such_tool"; is it one of your own?'
+        ]
+    assert run("list").stderr.count("warning") == 1
 
 
 def test_a_new_one_begins_filled_in_and_is_private(run: Run, editor: Path) -> None:

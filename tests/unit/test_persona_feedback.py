@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from coda_cli.engine.personality.feedback import _PHRASES, _WISH_OF, _plain, asks_about_mood, wishes
+from coda_cli.engine.personality.clauses import plain
+from coda_cli.engine.personality.feedback import wishes
+from coda_cli.engine.personality.mood import asks_about_mood
+from coda_cli.engine.personality.phrases import PHRASES, WISH_OF
 from coda_cli.engine.personality.topics import BOUND, LEANING, topic_of
 from coda_cli.engine.personality.traits import TRAITS
 
@@ -44,6 +47,7 @@ FEEDBACK = {
         "too short",
         "I prefer detailed answers",
         "Be more thorough.",
+        "Don't be brief",
         "Ausführlicher bitte",
         "Das war zu kurz",
         "Plus de détails, s'il vous plaît",
@@ -117,7 +121,6 @@ SILENT = (
     "The queue is too long",
     "The rope was too short for the boat",
     "My essay is too long, what can I cut?",
-    "Don't be brief",
     "not too long",
     "I do not want shorter answers",
     "Tell me a joke",
@@ -182,10 +185,10 @@ def test_feedback_before_or_behind_a_long_paste_is_heard_and_inside_it_is_not() 
 
 
 def test_every_phrase_of_the_table_is_reachable_and_stands_once() -> None:
-    phrases = [phrase for said in _PHRASES.values() for phrase in said.split("|")]
-    assert sorted(phrases) == sorted(_WISH_OF), "a phrase stands under two kinds"
-    assert [phrase for phrase in phrases if _plain(phrase) != phrase] == []
-    unheard = [phrase for phrase in phrases if [w.name for w, _ in wishes(phrase)] != [_WISH_OF[phrase]]]
+    phrases = [phrase for said in PHRASES.values() for phrase in said.split("|")]
+    assert sorted(phrases) == sorted(WISH_OF), "a phrase stands under two kinds"
+    assert [phrase for phrase in phrases if plain(phrase) != phrase] == []
+    unheard = [phrase for phrase in phrases if [w.name for w, _ in wishes(phrase)] != [WISH_OF[phrase]]]
     assert unheard == []
 
 

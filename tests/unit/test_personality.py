@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from coda_cli import PersonalityManager, paths
+from coda_cli import PersonalityManager, PromptEnhancer, paths
 from coda_cli.engine.core.errors import ConfigError, UsageError
 from coda_cli.engine.core.ports import PersonaPort
 from coda_cli.engine.core.prompts import Situation
@@ -287,6 +287,21 @@ async def test_a_change_is_undone_by_its_id(manager: PersonalityManager) -> None
     assert manager.changes()[0].id == "c3", "an id is never given twice"
     assert manager.reset() == 2
     assert manager.prompt(Situation()) == ""
+
+
+async def test_traits_and_mood_survive_a_prompt_that_does_not_fit(manager: PersonalityManager) -> None:
+    save("saga", 'prompt = """\n' + "Tell of the sea and its ships.\n" * 200 + '"""\n')
+    manager.use("saga")
+    await manager.heard(said("shorter please"))
+    enhancer = PromptEnhancer(persona=manager, sections=["persona"])
+    told = await enhancer.assemble(None, said("How are you feeling?"))
+    assert "Keep answers short" in told.text
+    assert "your mood is attentive" in told.text
+    assert "Tell of the sea" in told.text
+    assert told.sections[0].cut
+    save("saga", 'prompt = "' + "Tell of the sea and its ships. " * 200 + '"\n')
+    manager.use("saga")
+    assert (await enhancer.assemble(None, Situation())).text.startswith("Keep answers short")
 
 
 async def test_each_persona_has_its_own_changes(manager: PersonalityManager) -> None:

@@ -12,18 +12,19 @@ from coda_cli.engine.clock import SystemClock
 from coda_cli.engine.core.errors import CodaError, UsageError
 from coda_cli.engine.core.ports import Clock
 from coda_cli.engine.core.prompts import Adapted, Situation
-from coda_cli.engine.personality import traits as tables
-from coda_cli.engine.personality.feedback import Wish, asks_about_mood, wishes
+from coda_cli.engine.personality import effect, traits as tables
+from coda_cli.engine.personality.doubts import fits
+from coda_cli.engine.personality.feedback import wishes
+from coda_cli.engine.personality.mood import asks_about_mood
 from coda_cli.engine.personality.persona import DEFAULT, Persona, load_persona, persona_names
-from coda_cli.engine.personality.state import Change, Kept, Kind, Signal, State, StateFile
-from coda_cli.engine.personality.topics import BOUND, LEANING, MOOD, Topic, topic_of
+from coda_cli.engine.personality.phrases import Wish
+from coda_cli.engine.personality.state import Change, Kept, Signal, State, StateFile
+from coda_cli.engine.personality.topics import LEANING, MOOD, Topic, topic_of
 from coda_cli.engine.rendering.sanitize import sanitize
 
 T = TypeVar("T")
 
 CALM: Final = "calm"
-_ALL_THE_WAY: Final = {-2.0: 0.1, 2.0: 0.9}
-_SMALLEST: Final = 0.005
 _MOOD_LASTS: Final = 86_400.0
 _INCOGNITO_CHATS: Final = 32
 
@@ -96,13 +97,15 @@ class PersonalityManager:
     def prompt(self, situation: Situation) -> str:
         """What the persona says to the model; "" where it is neutral. The same for a whole day and one state."""
         traits = self._traits(self._kept(situation))
-        said = tables.small_sentence(traits, self._persona.brief) if situation.small else self._whole(traits)
+        if situation.small:
+            own, added = tables.small_sentence(traits, self._persona.brief), list[str]()
+        else:
+            own, added = self._persona.prompt, [" ".join(tables.sentences(traits))]
         if asks_about_mood(situation.question):
-            said = "\n\n".join(filter(None, [said, self._about_mood(situation)]))
-        return said
-
-    def _whole(self, traits: dict[str, float]) -> str:
-        return "\n\n".join(filter(None, [self._persona.prompt, " ".join(tables.sentences(traits))]))
+            added.append(self._about_mood(situation))
+        whole = _paragraphs(own, *added)
+        # What does not fit is cut at its end: then what the person has asked for stands before the file's prompt.
+        return whole if fits(whole) else _paragraphs(*added, own)
 
     def _about_mood(self, situation: Situation) -> str:
         mood = self._mood(self._kept(situation))
@@ -138,20 +141,19 @@ class PersonalityManager:
             return False
         last = kept.signals[-1] if kept.signals else None
         settled = last is not None and last.word == MOOD[topic] and now - last.time < _MOOD_LASTS / 2
-        return not settled or any(self._leaning(kept, trait, step, now) for trait, step in LEANING[topic].items())
+        leans = [effect.lean(now, kept.changes, trait, _cause(topic), step) for trait, step in LEANING[topic].items()]
+        return not settled or any(abs(after - before) >= effect.SMALLEST for before, after in leans)
 
     def _adapt(self, state: State, said: Sequence[tuple[Wish, str]], topic: Topic | None, now: float) -> list[Adapted]:
         name = self._persona.name
         made: list[Adapted] = []
         for wish, phrase in said:
-            cause = f"you said: {phrase}"
             for trait, step in wish.steps.items():
-                made += self._move(state, trait, self._wished(state.of(name), trait, step), cause, "feedback", now)
+                made += self._wish(state, trait, step, f"you said: {phrase}", now)
         if topic is not None:
             before, leant = tables.sentences(self._traits(state.of(name))), list[Adapted]()
             for trait, step in LEANING[topic].items():
-                lean = self._leaning(state.of(name), trait, step, now)
-                leant += self._move(state, trait, lean, f"topic: {topic}", "topic", now)
+                leant += self._lean(state, trait, step, _cause(topic), now)
             made += leant if tables.sentences(self._traits(state.of(name))) != before else []
         words = [wish.word for wish, _ in said if wish.word] or ([MOOD[topic]] if topic is not None else [])
         kept = state.of(name)
@@ -159,58 +161,79 @@ class PersonalityManager:
         state.personas[name] = replace(kept, signals=signals).pruned(now)
         return made
 
-    def _wished(self, kept: Kept, trait: str, step: float) -> float:
-        """What a wish changes *trait* by, now."""
-        value = self._traits(kept)[trait]
-        goal = _ALL_THE_WAY.get(step)
-        if goal is None:
-            # Whoever complains is not told the opposite any more, however far the persona was on the other side.
-            home = tables.NEUTRAL - value
-            return min(step, home) if step < 0 else max(step, home)
-        return min(0.0, goal - value) if step < 0 else max(0.0, goal - value)
+    def _wish(self, state: State, trait: str, step: float, cause: str, now: float) -> list[Adapted]:
+        name = self._persona.name
+        before = self._traits(state.of(name))[trait]
+        delta = effect.wish_delta(now, self._persona.traits[trait], state.of(name).changes, trait, step)
+        # A wish that is fulfilled already is kept too: it counts once the one before it is taken back.
+        change = state.add(name, Change("", trait, delta, cause, now, "feedback", step))
+        return self._told(state, change, before)
 
-    def _leaning(self, kept: Kept, trait: str, step: float, now: float) -> float:
-        """What a topic changes *trait* by: all topics together stay within their bounds."""
-        leant = sum(change.now(now) for change in kept.changes if change.kind == "topic" and change.trait == trait)
-        room = min(BOUND - leant, step) if step > 0 else max(-BOUND - leant, step)
-        return room if abs(room) > _SMALLEST and room * step > 0 else 0.0
-
-    def _move(self, state: State, trait: str, delta: float, cause: str, kind: Kind, now: float) -> list[Adapted]:
-        before = self._traits(state.of(self._persona.name))[trait]
-        after = tables.clamped(before + delta)
-        if abs(after - before) < _SMALLEST:
+    def _lean(self, state: State, trait: str, step: float, cause: str, now: float) -> list[Adapted]:
+        kept = state.of(self._persona.name)
+        before = self._traits(kept)[trait]
+        was, leans = effect.lean(now, kept.changes, trait, cause, step)
+        if abs(leans - was) < effect.SMALLEST:
             return []
-        change = Change("", trait, round(after - before, 3), cause, now, kind)
-        change = state.add(self._persona.name, change)
-        return [Adapted(change.id, trait, before, after, cause)]
+        change = state.fold(self._persona.name, Change("", trait, round(leans, 3), cause, now, "topic"))
+        return self._told(state, change, before)
+
+    def _told(self, state: State, change: Change, before: float) -> list[Adapted]:
+        after = self._traits(state.of(self._persona.name))[change.trait]
+        if abs(after - before) < effect.SMALLEST:
+            return []
+        return [Adapted(change.id, change.trait, before, after, change.cause)]
 
     # ---- what has changed -------------------------------------------------------------------------------------
 
     def changes(self, conversation_id: str | None = None) -> list[Change]:
         """What has changed and not faded yet, newest first; of the incognito chat *conversation_id*, where named."""
-        now = self.clock.now()
-        return [change for change in reversed(self._kept_of(conversation_id).changes) if change.now(now)]
+        return self._in_force(self._kept_of(conversation_id))
 
     def undo(self, change_id: str, conversation_id: str | None = None) -> Adapted:
-        """Take one change back; what that did. Raises UsageError for an unknown one, ConfigError."""
+        """Take one change back, so that the trait is as it would be without it; what that did.
+
+        Raises UsageError for an unknown one, ConfigError.
+        """
 
         def take_back(state: State) -> Adapted:
-            name = self._persona.name
-            kept = state.of(name)
+            kept = state.of(self._persona.name)
             change = next((change for change in kept.changes if change.id == change_id), None)
             if change is None:
-                known = ", ".join(change.id for change in reversed(kept.changes)) or "none"
-                raise UsageError(
-                    f'there is no change "{sanitize(change_id[:40])}" of {name}', hint=f"there are: {known}"
-                )
-            before = self._traits(kept)[change.trait]
-            left = replace(kept, changes=tuple(one for one in kept.changes if one != change))
-            state.personas[name] = left
-            return Adapted(change.id, change.trait, before, self._traits(left)[change.trait], f"undone: {change.cause}")
+                known = ", ".join(change.id for change in self._in_force(kept)) or "none"
+                what = f'there is no change "{sanitize(change_id[:40])}" of {self._persona.name}'
+                raise UsageError(what, hint=f"there are: {known}")
+            return self._take_back(state, change)
 
-        if conversation_id is not None:
-            return take_back(self._incognito.get(conversation_id, State()))
-        return self._change(take_back)
+        return self._changed(conversation_id, take_back)
+
+    def undo_latest(self, conversation_id: str | None = None) -> list[Adapted]:
+        """Take the latest explicit wish back, or the latest topic where no wish is left; what that did to each trait.
+
+        Raises UsageError where nothing has changed, ConfigError.
+        """
+
+        def take_back(state: State) -> list[Adapted]:
+            known = self._in_force(state.of(self._persona.name))
+            latest = next((one for one in known if one.kind == "feedback"), known[0] if known else None)
+            if latest is None:
+                raise UsageError("nothing has changed", hint="`/persona` shows what does")
+            # "be gentler" is one wish about two traits.
+            alike = [
+                one for one in known if (one.kind, one.time, one.cause) == (latest.kind, latest.time, latest.cause)
+            ]
+            parts = {one.trait: one for one in reversed(alike)}
+            return [self._take_back(state, change) for change in parts.values()]
+
+        return self._changed(conversation_id, take_back)
+
+    def _take_back(self, state: State, change: Change) -> Adapted:
+        name = self._persona.name
+        kept = state.of(name)
+        left = replace(kept, changes=effect.without(change, kept.changes, self._persona.traits[change.trait]))
+        state.personas[name] = left
+        before, after = (self._traits(one)[change.trait] for one in (kept, left))
+        return Adapted(change.id, change.trait, before, after, f"undone: {change.cause}")
 
     def reset(self, conversation_id: str | None = None) -> int:
         """Take all changes and the mood of this persona back; how many changes that were. Raises ConfigError."""
@@ -218,9 +241,7 @@ class PersonalityManager:
         def empty(state: State) -> int:
             return len(state.personas.pop(self._persona.name, Kept()).changes)
 
-        if conversation_id is not None:
-            return empty(self._incognito.get(conversation_id, State()))
-        return self._change(empty)
+        return self._changed(conversation_id, empty)
 
     def state(self, conversation_id: str | None = None) -> PersonaState:
         """How the persona is now; in the incognito chat *conversation_id*, where named."""
@@ -229,6 +250,11 @@ class PersonalityManager:
         return PersonaState(self._persona.name, self._traits(kept), self._mood(kept), changes)
 
     # ---- where it is kept -------------------------------------------------------------------------------------
+
+    def _changed(self, conversation_id: str | None, change: Callable[[State], T]) -> T:
+        if conversation_id is not None:
+            return change(self._incognito.get(conversation_id, State()))
+        return self._change(change)
 
     def _change(self, change: Callable[[State], T]) -> T:
         with self._turn:
@@ -248,17 +274,25 @@ class PersonalityManager:
         return state.of(self._persona.name)
 
     def _traits(self, kept: Kept) -> dict[str, float]:
-        values = dict(self._persona.traits)
+        return effect.traits_at(self.clock.now(), self._persona.traits, kept.changes)
+
+    def _in_force(self, kept: Kept) -> list[Change]:
         now = self.clock.now()
-        for change in kept.changes:
-            values[change.trait] = tables.clamped(values[change.trait] + change.now(now))
-        return values
+        return [change for change in reversed(kept.changes) if change.now(now)]
 
     def _mood(self, kept: Kept) -> str:
         """The word that came up most within a day; of several the latest."""
         now = self.clock.now()
         recent = [signal.word for signal in kept.signals if 0 <= now - signal.time < _MOOD_LASTS]
         return max(reversed(recent), key=recent.count) if recent else CALM
+
+
+def _paragraphs(*texts: str) -> str:
+    return "\n\n".join(filter(None, texts))
+
+
+def _cause(topic: Topic) -> str:
+    return f"topic: {topic}"
 
 
 def _problem(name: str) -> str | None:

@@ -21,18 +21,25 @@ from coda_cli.engine.rendering.sanitize import sanitize
 T = TypeVar("T")
 Kind = Literal["feedback", "topic"]
 
-MOST_CHANGES: Final = 100
+MOST_WISHES: Final = 20
+"""Wishes about one trait; the oldest of more become one, so that no wish is lost by another."""
+MOST_TOPIC_CHANGES: Final = 100
 MOST_SIGNALS: Final = 12
 _MAX_BYTES: Final = 1024 * 1024
 _DAY: Final = 86_400.0
 _HALF_LIFE: Final[Mapping[Kind, float]] = {"feedback": 14.0, "topic": 1.0}
 """Days until a change counts half: a wish holds for a while, a topic for the day."""
 _FADED: Final = 0.01
+EARLIER: Final = "what you said earlier"
+"""The cause of what older wishes have become."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of a trait: `delta` when it was made at `time` (Unix seconds), and what caused it."""
+    """One change of a trait: `delta` when it was made at `time` (Unix seconds), and what caused it.
+
+    `step` is what was wished, from which `delta` follows anew once an earlier wish is undone; None: `delta` stands.
+    """
 
     id: str
     trait: str
@@ -40,12 +47,25 @@ class Change:
     cause: str
     time: float
     kind: Kind
+    step: float | None = None
 
     def now(self, time: float) -> float:
         """What is left of it at *time*: it halves, in whole days, so that a prompt stays the same for a day."""
-        days = max(0.0, time // _DAY - self.time // _DAY)
-        left = self.delta * 0.5 ** (days / _HALF_LIFE[self.kind])
+        left = self.delta * self._share(time)
         return left if abs(left) >= _FADED else 0.0
+
+    def faded(self, time: float) -> bool:
+        """Whether nothing is left of it, and of what it could do if another were undone."""
+        return max(abs(self.delta), abs(self.step or 0.0)) * self._share(time) < _FADED
+
+    def joined(self, later: Change) -> Change:
+        """This wish and the *later* one about the same trait as one that changes as much as both."""
+        delta = round(self.now(later.time) + later.delta, 3)
+        return replace(later, delta=delta, cause=EARLIER, step=None)
+
+    def _share(self, time: float) -> float:
+        days = max(0.0, time // _DAY - self.time // _DAY)
+        return float(0.5 ** (days / _HALF_LIFE[self.kind]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +84,14 @@ class Kept:
     signals: tuple[Signal, ...] = ()
 
     def pruned(self, time: float) -> Kept:
-        """Without what has faded away, and bounded."""
-        changes = tuple(change for change in self.changes if change.now(time))[-MOST_CHANGES:]
+        """Without what has faded away, and bounded: topics never push a wish out."""
+        left = [change for change in self.changes if not change.faded(time)]
+        topics = [change for change in left if change.kind == "topic"][-MOST_TOPIC_CHANGES:]
+        for trait in TRAITS:
+            while len(wishes := [one for one in left if one.kind == "feedback" and one.trait == trait]) > MOST_WISHES:
+                left[left.index(wishes[1])] = wishes[0].joined(wishes[1])
+                left.remove(wishes[0])
+        changes = tuple(change for change in left if change.kind == "feedback" or change in topics)
         return Kept(changes, self.signals[-MOST_SIGNALS:])
 
 
@@ -82,6 +108,18 @@ class State:
         self.following += 1
         kept = self.of(persona)
         self.personas[persona] = replace(kept, changes=(*kept.changes, change))
+        return change
+
+    def fold(self, persona: str, change: Change) -> Change:
+        """Keep *change* by a topic in place of that of the same topic and trait; returns it with the id of that."""
+        kept = self.of(persona)
+        same = [
+            one for one in kept.changes if (one.kind, one.trait, one.cause) == ("topic", change.trait, change.cause)
+        ]
+        if not same:
+            return self.add(persona, change)
+        change = replace(change, id=same[-1].id)
+        self.personas[persona] = replace(kept, changes=(*(one for one in kept.changes if one not in same), change))
         return change
 
     def of(self, persona: str) -> Kept:
@@ -174,7 +212,8 @@ def _change(value: Any) -> Change | None:
         change = Change(**value)
     except TypeError:
         return None
-    return change if _texts(value, "id", "cause") and _finite(change.delta) and _finite(change.time) else None
+    numbers = (change.delta, change.time, 0.0 if change.step is None else change.step)
+    return change if _texts(value, "id", "cause") and all(map(_finite, numbers)) else None
 
 
 def _signal(value: Any) -> Signal | None:
