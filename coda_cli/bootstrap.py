@@ -79,6 +79,7 @@ def wire(
         tool_integration_enabled=settings.tool_integration_enabled,
         enable_caching=settings.enable_caching,
         cache_ttl_seconds=settings.cache_ttl_seconds,
+        budget=settings.budget.model_dump(),
         offline=settings.offline,
     )
     usage = UsageLog()
@@ -175,5 +176,6 @@ def _provider(table: ProviderSettings, key: Key | None) -> ProviderConfig:
         connect_timeout=table.connect_timeout,
         idle_timeout=table.idle_timeout,
         max_retries=table.max_retries,
+        fallback=table.fallback,
         extra_params=table.extra_params,
     )

@@ -45,6 +45,7 @@ _SHOWN: Final = 50
 @cache
 def _table() -> tuple[Command, ...]:
     from coda_cli.chat import (
+        commands_budget,
         commands_chats,
         commands_context,
         commands_files,
@@ -64,6 +65,7 @@ def _table() -> tuple[Command, ...]:
         *commands_models.COMMANDS,
         *commands_context.COMMANDS,
         *commands_persona.COMMANDS,
+        *commands_budget.COMMANDS,
         *commands_memory.COMMANDS,
         *commands_tools.COMMANDS,
         *commands_mcp.COMMANDS,

@@ -9,12 +9,14 @@ from coda_cli.chat.words import counted
 
 if TYPE_CHECKING:
     from coda_cli.engine.core.events import (
+        CacheHit,
         ContextCompacted,
         ContextCompacting,
         ContextTrimmed,
         FunctionResult,
         MemoryUpdate,
         PersonaUpdate,
+        ProviderFallback,
     )
 
 
@@ -89,3 +91,15 @@ def trimmed(event: ContextTrimmed) -> str:
     """What is not sent, and why it was not summarised."""
     why = f": {event.failure}" if event.failure else ""
     return f"{counted(len(event.trimmed), 'older message')} not sent for want of room, but kept{why}"
+
+
+def fallback(event: ProviderFallback) -> str:
+    """Who answers instead, and why."""
+    why = str(event.error.get("message") or "it failed")
+    return f"{why}; {event.to_provider}/{event.to_model} answers instead, and is sent the whole conversation"
+
+
+def cached(event: CacheHit) -> str:
+    """That nobody was asked."""
+    age = f"{event.age:.0f} s" if event.age < 120 else f"{event.age / 60:.0f} min"
+    return f"from the cache: the very same was asked {age} ago (--no-cache asks again)"

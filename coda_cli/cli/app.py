@@ -26,17 +26,22 @@ class _Lazy(NamedTuple):
 _COMMANDS: Final = {
     "chat": _Lazy("coda_cli.cli.chat", "chat", "Chat, on the whole screen or line by line. The default."),
     "ask": _Lazy("coda_cli.cli.ask", "ask", "Ask once: a prompt, a pipe, files, images."),
+    "batch": _Lazy("coda_cli.cli.batch", "app", "Many prompts on one model, a few at a time."),
     "history": _Lazy("coda_cli.cli.history", "app", "Conversations: list, search, read, export, back up."),
+    "usage": _Lazy("coda_cli.cli.usage", "usage", "What was asked, what it cost, how fast it was."),
     "providers": _Lazy("coda_cli.cli.providers", "app", "What answers, what does not, and why."),
     "models": _Lazy("coda_cli.cli.models", "app", "Models on this machine: list, pull, remove."),
     "tools": _Lazy("coda_cli.cli.tools", "app", "What models may call, and what needs your word."),
     "trust": _Lazy("coda_cli.cli.trust", "app", "Whether this folder's own settings and tools count."),
+    "serve": _Lazy("coda_cli.cli.serve", "serve", "Events, a page and an endpoint like OpenAI's for programs."),
     "mcp": _Lazy("coda_cli.cli.mcp_serve", "app", "Be an MCP server: your chats for other programs."),
     "personas": _Lazy("coda_cli.cli.personas", "app", "Who answers: list, show, make your own."),
     "prompt": _Lazy("coda_cli.cli.prompt", "app", "What a model is told, and making a prompt better."),
     "memory": _Lazy("coda_cli.cli.memory", "app", "What is remembered: list, search, add, forget."),
     "templates": _Lazy("coda_cli.cli.templates", "app", "Prompts to use again, with variables."),
     "config": _Lazy("coda_cli.cli.config", "app", "Show, check and edit the settings; set keys."),
+    "events": _Lazy("coda_cli.cli.events", "app", "What programs can watch: the types of events, their schema."),
+    "cache": _Lazy("coda_cli.cli.cache", "app", "Answers that were kept: how many, and clearing them."),
     "doctor": _Lazy("coda_cli.cli.doctor", "doctor", "What is wrong here, and how to mend it."),
 }
 _FLAG: Final = re.compile(r"-(?!\.?\d|$)")

@@ -100,6 +100,11 @@ def ask(
     timeout: Annotated[
         float | None, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="Deadline for the whole command.")
     ] = None,
+    max_budget: Annotated[
+        float | None,
+        typer.Option("--max-budget-usd", metavar="USD", min=0, help="Stop before this run costs more (exit code 3)."),
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Ask, even if the very same was asked before.")] = False,
     no_log: NoLog = False,
     no_stdin: Annotated[bool, typer.Option("--no-stdin", help="Do not read stdin.")] = False,
     offline: Offline = False,
@@ -135,6 +140,8 @@ def ask(
         output=output,
         format="json" if json else output_format,
         timeout=timeout,
+        max_budget=max_budget,
+        use_cache=False if no_cache else None,
         log=not no_log,
         stdin=not no_stdin,
         offline=offline or None,

@@ -76,6 +76,8 @@ class Asked:
     output: Path | None = None
     format: Format = "text"
     timeout: float | None = None
+    max_budget: float | None = None
+    use_cache: bool | None = None
     log: bool = True
     stdin: bool = True
     offline: bool | None = None

@@ -23,8 +23,10 @@ from coda_cli.cli.persona_choice import persona_choice
 from coda_cli.cli.resume import resume
 from coda_cli.cli.status_line import StatusLine
 from coda_cli.cli.tool_choice import choice, ready
+from coda_cli.engine.core.config import BudgetLimit
 from coda_cli.engine.core.errors import LLMError, LLMTimeoutError, UsageError
 from coda_cli.engine.core.events import (
+    CacheHit,
     ContextCompacted,
     ContextCompacting,
     ContextTrimmed,
@@ -32,6 +34,7 @@ from coda_cli.engine.core.events import (
     Event,
     MemoryUpdate,
     PersonaUpdate,
+    ProviderFallback,
     ReasoningChunk,
     ResponseChunk,
     ResponseStart,
@@ -81,6 +84,8 @@ def run(asked: Asked) -> int:
         persona=persona.name,
     )
     tools.apply(wired)
+    if asked.max_budget is not None:
+        wired.manager.config.budget.run = BudgetLimit(usd=asked.max_budget)
     conversation_id = resumed.conversation_id if resumed is not None else None
     code = run_async(_Asking(asked, question, specs, wired, deadline, file, conversation_id, tools.only).run())
     if asked.log and wired.log.failed is not None:
@@ -254,6 +259,7 @@ class _Asking:
             options=question.options,
             tools=self._tools,
             said=question.said,
+            use_cache=self._asked.use_cache,
         )
 
     def _show_progress(self, events: Sequence[Event], thinking: _Thinking) -> None:
@@ -281,6 +287,12 @@ class _Asking:
                 case PersonaUpdate():
                     for line in telling.persona(event):
                         say(line)
+                case ProviderFallback():
+                    self._status.clear()
+                    warn(telling.fallback(event))
+                case CacheHit():
+                    self._status.clear()
+                    say(telling.cached(event))
                 case ConversationUnsaved():
                     self._status.clear()
                     warn(f"this conversation is not saved: {event.reason}")

@@ -7,30 +7,36 @@ record is written, and one final event is told.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from coda_cli.engine.briefing import GIVEN, Briefing, BriefingHost
-from coda_cli.engine.core.errors import CodaError, LLMContextLengthError, LLMError, LLMIncompleteResponseError
+from coda_cli.engine.core.errors import (
+    CodaError,
+    LLMBudgetError,
+    LLMContextLengthError,
+    LLMError,
+)
 from coda_cli.engine.core.events import (
-    AnalyticsUpdate,
     Event,
     FunctionCalls,
     ReasoningChunk,
     ResponseChunk,
-    ResponseComplete,
-    ResponseError,
     ResponseStart,
 )
-from coda_cli.engine.core.messages import LLMMessage, MediaPart, ToolCallPart, new_id, user
+from coda_cli.engine.core.messages import LLMMessage, ToolCallPart
 from coda_cli.engine.core.ports import Provider, ProviderRequest, StoredBranch
 from coda_cli.engine.core.responses import LLMResponse
 from coda_cli.engine.core.usage import FinishReason, Status, TokenUsage
+from coda_cli.engine.ending import analytics_event, final_event, how_it_ended
+from coda_cli.engine.fallback import Fallback, FallbackHost
 from coda_cli.engine.generation import Outcome
 from coda_cli.engine.keeping import Keeping
+from coda_cli.engine.plan import Plan, asked as asked_question, endless, last_system_prompt
 from coda_cli.engine.request import build
 from coda_cli.engine.rounds import Rounds, ToolHost
+from coda_cli.engine.sending import Sending, SendingHost, Sent
 from coda_cli.engine.totals import Totals
 from coda_cli.engine.turn import Stamp, Turn
 from coda_cli.engine.uninterrupted import through, undisturbed
@@ -39,40 +45,15 @@ from coda_cli.engine.window import Window, WindowHost
 Emit = Callable[[Event], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a caller asked for.
-
-    `must_exist`: the conversation has to be there already. `parent`: what the question stands below ("": nothing; None:
-    the newest message). `question`: one that was asked before and is to be answered again. `tools`: which tools the
-    model may use (None: all that are allowed). `said`: the person's own words in `prompt` (None: all of it).
-    """
-
-    prompt: str
-    conversation_id: str
-    response_id: str = field(default_factory=lambda: new_id("resp"))
-    must_exist: bool = False
-    parent: str | None = None
-    question: str | None = None
-    provider: str | None = None
-    model: str | None = None
-    system_prompt: str | None = None
-    media: Sequence[MediaPart] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-    schema: Mapping[str, Any] | None = None
-    tools: Sequence[str] | None = None
-    said: str | None = None
-
-
-class Host(WindowHost, ToolHost, BriefingHost, Protocol):
+class Host(WindowHost, ToolHost, BriefingHost, SendingHost, FallbackHost, Protocol):
     """What an answer needs of the manager that it belongs to."""
-
-    async def resolve(self, provider: str | None, model: str | None) -> tuple[str, Provider, str]:
-        """(name, provider, model) for what was asked, defaults filled in. Raises LLMError."""
-        ...
 
     def price(self, provider: str, model: str, usage: TokenUsage) -> float | None:
         """USD, or None where no price is known."""
+        ...
+
+    def tell_health(self, provider: str, error: LLMError | None) -> None:
+        """*provider* is left alone from now on because of *error*; None: it is well again."""
         ...
 
 
@@ -98,6 +79,10 @@ class Answer:
         self._keeping = Keeping(host, plan.conversation_id, self._stamp, publish)
         self._briefing = Briefing(host, self._stamp, publish)
         self._rounds = Rounds(host, plan.conversation_id, plan.tools, self._stamp, publish)
+        cached = host.remembers and (host.config.enable_caching if plan.use_cache is None else plan.use_cache)
+        self._sending = Sending(host, plan.conversation_id, self._stamp, publish, cached=cached)
+        self._fallback = Fallback(host, self._stamp, publish)
+        self._on_the_way: Sent | None = None
 
     async def run(self) -> Outcome:
         """The answer, or what there is of it with the error; a cancellation gives what came, marked interrupted."""
@@ -143,24 +128,48 @@ class Answer:
         try:
             await asyncio.sleep(0)  # where a cancellation from before the start arrives
             kept = await self._keep_question()
-            self._name, provider, self._model = await self._host.resolve(plan.provider, plan.model)
-            keeping.provider, keeping.model = self._name, self._model
+            provider = self._take(await self._fallback.resolve(plan.provider, plan.model))
         finally:
             self._publish(
                 self._stamp(ResponseStart, response_id=plan.response_id, provider=self._name, model=self._model)
             )
         keeping.tell_unsaved()
         keeping.message.created = self._host.clock.now()
-        provider = await self._rounds.fitted(provider, self._model)
-        await self._brief(provider, kept)
+        provider = await self._fitted(provider, kept, again=plan.question is not None)
         while True:
-            await self._round(provider, kept)
+            provider = await self._round_or_elsewhere(provider, kept)
             if self._turn is None or not (calls := self._rounds.wanted(self._turn)):
                 break
             kept = await self._call(calls, self._turn)
         answer = self._turn.answer if self._turn is not None else None
         if self._rounds.spent and answer is not None and answer.tool_calls() and not answer.text:
-            raise _endless(self._host.config.function_calling.max_function_calls_per_turn)
+            raise endless(self._host.config.function_calling.max_function_calls_per_turn)
+
+    def _take(self, chosen: tuple[str, Provider, str]) -> Provider:
+        self._name, provider, self._model = chosen
+        self._keeping.provider, self._keeping.model = self._name, self._model
+        return provider
+
+    async def _fitted(self, provider: Provider, kept: StoredBranch, *, again: bool) -> Provider:
+        """*provider* with what it can do of tools, briefed. *again*: the question was heard before."""
+        fitted = await self._rounds.fitted(provider, self._model)
+        await self._brief(fitted, kept, again=again)
+        return fitted
+
+    async def _round_or_elsewhere(self, provider: Provider, kept: StoredBranch) -> Provider:
+        """One request, by another provider where this one fails before anything came; the one that answered."""
+        while True:
+            try:
+                await self._round(provider, kept)
+            except LLMError as error:
+                if self._rounds.ran or (self._turn is not None and self._turn.answer.visible):
+                    raise
+                chosen = await self._fallback.instead_of(self._name, self._model, error)
+                await self._settle(Status.ERROR, error)
+                self._turn = None
+                provider = await self._fitted(self._take(chosen), kept, again=True)
+            else:
+                return provider
 
     async def _keep_question(self) -> StoredBranch:
         plan, keeping = self._plan, self._keeping
@@ -170,7 +179,7 @@ class Answer:
             await keeping.create()
         if plan.question is not None:
             return await keeping.again(plan.question)
-        return await keeping.ask(asked(plan.prompt, plan.media, plan.system_prompt), plan.parent)
+        return await keeping.ask(asked_question(plan.prompt, plan.media, plan.system_prompt), plan.parent)
 
     async def _round(self, provider: Provider, kept: StoredBranch) -> None:
         """One request, and its answer in `_turn`. Raises LLMError."""
@@ -182,14 +191,12 @@ class Answer:
         if self._error is not None:
             raise self._error
 
-    async def _brief(self, provider: Provider, kept: StoredBranch) -> None:
+    async def _brief(self, provider: Provider, kept: StoredBranch, *, again: bool) -> None:
         plan = self._plan
-        given = plan.system_prompt if plan.system_prompt is not None else _last_system_prompt(kept.messages)
+        given = plan.system_prompt if plan.system_prompt is not None else last_system_prompt(kept.messages)
         tools = [spec.name for spec in self._rounds.specs]
         profile = provider.profile(self._model)
-        await self._briefing.prepare(
-            given or None, kept.messages, profile, tools=tools, said=plan.said, again=plan.question is not None
-        )
+        await self._briefing.prepare(given or None, kept.messages, profile, tools=tools, said=plan.said, again=again)
 
     def _window(self, provider: Provider, kept: StoredBranch) -> Window:
         plan = self._plan
@@ -215,8 +222,11 @@ class Answer:
     async def _request(self, provider: Provider, request: ProviderRequest) -> None:
         self._sent = request
         started = self._host.clock.monotonic() if self._rounds.ran else self._started
-        self._turn, self._settled = Turn(provider, self._name, request, self._host.clock, self._stamp, started), False
+        self._on_the_way = await self._sending.send(provider, self._name, request, started)
+        self._turn, self._settled = self._on_the_way.turn, False
         await self._turn.run(self._emit)
+        if isinstance(self._error, LLMBudgetError):
+            self._sending.tell_budget(self._error)
 
     @property
     def _error(self) -> LLMError | None:
@@ -256,9 +266,16 @@ class Answer:
             **({GIVEN: given} if given else {}),
             "usage": usage.model_dump(),
             "finish_reason": (finished.reason if finished is not None else FinishReason.UNKNOWN).value,
-            "cost": self._host.price(self._name, self._model, usage),
+            "cost": self._cost(turn),
             "latency": round(turn.latency, 3),
         }
+
+    @property
+    def _cached(self) -> bool:
+        return self._on_the_way is not None and self._on_the_way.cached
+
+    def _cost(self, turn: Turn) -> float | None:
+        return 0.0 if self._cached else self._host.price(self._name, self._model, turn.answer.usage)
 
     async def _settle(self, status: Status, error: LLMError | None) -> None:
         """Enter the turn's request into the books, once; learn from the vendor's count."""
@@ -266,8 +283,16 @@ class Answer:
         if turn is None or self._settled:
             return
         self._settled = True
-        self._totals.add(turn, self._host.price(self._name, self._model, turn.answer.usage))
-        self._host.accounts.record(self._plan.conversation_id, self._name, self._model, turn, status, error)
+        cost = self._cost(turn)
+        self._totals.add(turn, cost)
+        cached = self._cached
+        self._host.accounts.record(
+            self._plan.conversation_id, self._name, self._model, turn, status, error, cached=cached
+        )
+        if self._on_the_way is not None:
+            well = await self._on_the_way.done(cost, keep=status is Status.COMPLETE)
+            if well is not None:
+                self._host.tell_health(self._name, error)
         counted = turn.answer.usage.reported and not self._rounds.rewritten
         if self._sent is not None and status is Status.COMPLETE and counted:
             learn = self._host.tokens.learn  # may write a small file
@@ -276,12 +301,7 @@ class Answer:
     def _response(self, error: LLMError | None, cancelled: bool) -> LLMResponse:
         turn, totals = self._turn, self._totals
         finished = turn.answer.finished if turn is not None else None
-        status, reason = Status.COMPLETE, finished.reason if finished else FinishReason.UNKNOWN
-        if cancelled:
-            status, reason = Status.INTERRUPTED, FinishReason.CANCELLED
-        elif error is not None:
-            incomplete = isinstance(error, LLMIncompleteResponseError)
-            status, reason = Status.INCOMPLETE if incomplete else Status.ERROR, FinishReason.ERROR
+        status, reason = how_it_ended(finished, error, cancelled=cancelled, began=turn is not None)
         response = LLMResponse(
             response_id=self._plan.response_id,
             content=totals.text(turn),
@@ -298,7 +318,7 @@ class Answer:
         if turn is not None:
             response.tool_calls += turn.answer.tool_calls()
             response.usage = totals.usage + turn.answer.usage
-            cost = self._host.price(self._name, self._model, turn.answer.usage)
+            cost = self._cost(turn)
             response.cost = None if cost is None or totals.cost is None else totals.cost + cost
         if self._keeping.question is not None:
             response.metadata["question_id"] = self._keeping.question
@@ -335,55 +355,8 @@ class Answer:
             told = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in calls]
             message_id = str(response.metadata.get("message_id", ""))
             self._publish(self._stamp(FunctionCalls, calls=told, message_id=message_id))
-        shared = {
-            "response_id": response.response_id,
-            "provider": response.provider,
-            "model": response.model,
-            "status": response.status.value,
-            "usage": response.usage,
-            "latency": self._host.clock.monotonic() - self._started if self._totals.requests else 0.0,
-            "retries": self._totals.retries,
-        }
-        if error is not None:
-            final: Event = self._stamp(ResponseError, error=error.describe(), partial=response.content, **shared)
-        else:
-            final = self._stamp(
-                ResponseComplete,
-                content=response.content,
-                finish_reason=response.finish_reason.value,
-                cost=response.cost,
-                **shared,
-            )
-        self._publish(final)
-        stats = self._host.accounts.stats(response.provider)
-        self._publish(
-            self._stamp(
-                AnalyticsUpdate,
-                provider=response.provider,
-                request_count=stats.request_count,
-                total_tokens=stats.total_tokens,
-                total_cost=stats.total_cost,
-            )
-        )
-
-
-def _endless(most: int) -> LLMIncompleteResponseError:
-    return LLMIncompleteResponseError(
-        "the model goes on calling tools where it was told to answer with what it has",
-        hint=f"ask for less at once, or raise `max_function_calls_per_turn` ({most}) in coda.toml",
-        final=True,
-    )
-
-
-def asked(prompt: str, media: Sequence[MediaPart], system_prompt: str | None) -> LLMMessage:
-    """The question as it is kept; its own system prompt holds for those that follow it, too."""
-    question = user(prompt, media)
-    if system_prompt is not None:
-        question.metadata["system_prompt"] = system_prompt
-    return question
-
-
-def _last_system_prompt(messages: Sequence[LLMMessage]) -> str | None:
-    """The system prompt that was given last in this branch; "" takes an earlier one back."""
-    given = (message.metadata.get("system_prompt") for message in reversed(messages))
-    return next((text for text in given if isinstance(text, str)), None) or None
+        totals = self._totals
+        latency = self._host.clock.monotonic() - self._started if totals.requests else 0.0
+        cached = self._cached and totals.requests == 1
+        self._publish(final_event(self._stamp, response, error, latency, totals.retries, cached=cached))
+        self._publish(analytics_event(self._stamp, response.provider, self._host.accounts.stats(response.provider)))

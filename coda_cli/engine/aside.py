@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from coda_cli.engine.accounts import Accounts
 from coda_cli.engine.core.errors import LLMBadResponseError
@@ -12,6 +12,7 @@ from coda_cli.engine.core.messages import LLMMessage, system, user
 from coda_cli.engine.core.ports import Clock, Provider, ProviderRequest
 from coda_cli.engine.core.usage import Status
 from coda_cli.engine.turn import Stamp, Turn
+from coda_cli.engine.uninterrupted import undisturbed
 
 _THINKING: Final = 4_096
 """Tokens that a reasoning model gets beside the answer's own, or it would end before it begins to write."""
@@ -35,15 +36,21 @@ class Aside:
         """The text of the answer, which is cut at *max_tokens*. Raises LLMError."""
         profile = self._provider.profile(self._model)
         thinks = profile.reasons or profile.thinking != "none"
-        options: dict[str, object] = {"max_tokens": max_tokens + (_THINKING if thinks else 0)}
+        options: dict[str, Any] = {"max_tokens": max_tokens + (_THINKING if thinks else 0)}
         if thinks:
             options["effort"] = "low"
         elif "temperature" in profile.sampling:
             options["temperature"] = 0.0
         request = ProviderRequest(model=self._model, messages=messages, options=options)
         stamp = Stamp(self._conversation_id, self._clock)
-        turn = Turn(self._provider, self._name, request, self._clock, stamp, self._clock.monotonic())
-        await turn.run(_nobody_hears)
+        sent = sum(len(message.content) for message in messages) // 4
+        held = await self._accounts.reserve(self._conversation_id, self._name, self._model, sent, options["max_tokens"])
+        turn = Turn(self._provider, self._name, request, self._clock, stamp, self._clock.monotonic(), held)
+        try:
+            await turn.run(_nobody_hears)
+        finally:
+            cost = self._accounts.cost(self._name, self._model, turn.answer.usage)
+            await undisturbed(self._accounts.settle(held, turn, cost, turn.error))
         status = Status.COMPLETE if turn.error is None else Status.ERROR
         self._accounts.record(self._conversation_id, self._name, self._model, turn, status, turn.error)
         if turn.error is not None:

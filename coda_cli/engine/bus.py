@@ -3,33 +3,53 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Final
 
-from coda_cli.engine.core.events import Event, ReasoningChunk, ResponseChunk
+from coda_cli.engine.core.events import Event, EventsLost, ReasoningChunk, ResponseChunk
 
 BACKLOG: Final = 10_000
+_CHUNKS: Final = (ResponseChunk, ReasoningChunk)
 
 
 class Subscription:
-    """One subscriber's events: `async for event in subscription`. `lost` counts chunks that it was too slow for."""
+    """One subscriber's events: `async for event in subscription`. `lost` counts chunks that it was too slow for.
 
-    def __init__(self, bus: EventBus, backlog: int) -> None:
+    Where chunks were left out an `EventsLost` stands in their place. What is no chunk is always kept: there are few
+    of these to an answer.
+    """
+
+    def __init__(
+        self, bus: EventBus, backlog: int, types: Collection[str] | None = None, conversation_id: str | None = None
+    ) -> None:
         self._bus = bus
         self._backlog = backlog
+        self._types = None if types is None else frozenset(types)
+        self._conversation_id = conversation_id
         self._queue: deque[Event] = deque()
         self._ready = asyncio.Event()
         self._closed = False
+        self._gap = 0  # chunks left out since the last event in line
         self.lost = 0
 
     def offer(self, event: Event) -> None:
-        """Put *event* in line; a chunk is dropped when the line is full."""
-        if len(self._queue) >= self._backlog and isinstance(event, ResponseChunk | ReasoningChunk):
-            self.lost += 1
+        """Put *event* in line, if it is wanted; a chunk is dropped when the line is full."""
+        if self._types is not None and event.type not in self._types:
             return
+        if self._conversation_id is not None and event.conversation_id not in ("", self._conversation_id):
+            return
+        if len(self._queue) >= self._backlog and isinstance(event, _CHUNKS):
+            self.lost += 1
+            self._gap += 1
+            return
+        if self._gap:
+            self._queue.append(EventsLost(time=time.time(), conversation_id=event.conversation_id, count=self._gap))
+            self._gap = 0
         self._queue.append(event)
-        self._ready.set()
+        if not self._ready.is_set():
+            self._ready.set()
 
     def close(self) -> None:
         """Leave the bus; the iteration ends after what is in line."""
@@ -53,9 +73,11 @@ class EventBus:
     def __init__(self) -> None:
         self._subscriptions: list[Subscription] = []
 
-    def subscribe(self, *, backlog: int = BACKLOG) -> Subscription:
-        """A new subscription to everything that is published from now on."""
-        subscription = Subscription(self, backlog)
+    def subscribe(
+        self, *, backlog: int = BACKLOG, types: Collection[str] | None = None, conversation_id: str | None = None
+    ) -> Subscription:
+        """A new subscription to what is published from now on: all of it, or *types*, or of one conversation."""
+        subscription = Subscription(self, backlog, types, conversation_id)
         self._subscriptions.append(subscription)
         return subscription
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from coda_cli.engine.accounts import Accounts
-from coda_cli.engine.answer import Answer, Emit, Plan, asked
+from coda_cli.engine.answer import Answer, Emit
 from coda_cli.engine.aside import Aside
-from coda_cli.engine.bus import EventBus, Subscription
+from coda_cli.engine.breaker import Breaker
+from coda_cli.engine.bus import BACKLOG, EventBus, Subscription
+from coda_cli.engine.cache import ResponseCache
 from coda_cli.engine.clock import SystemClock
 from coda_cli.engine.conversations.context import Compact
 from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.core.config import LLMConfig, sampling
+from coda_cli.engine.core.errors import LLMError
 from coda_cli.engine.core.events import Event
 from coda_cli.engine.core.messages import LLMMessage, MediaPart, MessageRole, new_id
 from coda_cli.engine.core.ports import (
@@ -35,10 +38,12 @@ from coda_cli.engine.core.ports import (
 from coda_cli.engine.core.responses import LLMResponse
 from coda_cli.engine.core.usage import TokenUsage
 from coda_cli.engine.generation import Generation, Outcome
+from coda_cli.engine.plan import Plan, asked
 from coda_cli.engine.pool import ProviderPool
 from coda_cli.engine.providers.choose import Choice, standard_providers
 from coda_cli.engine.providers.endpoints import has_own_address
 from coda_cli.engine.turn import Stamp
+from coda_cli.engine.usage.budget import Budget, used_before
 from coda_cli.engine.usage.prices import price
 from coda_cli.engine.usage.tokens import TokenEstimator
 from coda_cli.engine.window import Window
@@ -68,7 +73,10 @@ class LLMManager:
         self.store: ConversationStore = store if store is not None else ConversationManager()
         self.clock: Clock = clock if clock is not None else SystemClock()
         self._bus = EventBus()
-        self.accounts = Accounts(self.price, self.clock, usage)
+        self.budget = Budget(lambda: self.config.budget, history=used_before)
+        self.accounts = Accounts(self.price, self.clock, usage, self.budget)
+        self.cache = ResponseCache()
+        self.breaker = Breaker(self.clock)
         self.tokens = TokenEstimator(
             persist=isinstance(self.store, ConversationManager) and self.store.shelf.persistent
         )
@@ -98,6 +106,7 @@ class LLMManager:
         parent: str | None = None,
         tools: Sequence[str] | None = None,
         said: str | None = None,
+        use_cache: bool | None = None,
         **more: Any,
     ) -> Generation:
         """An answer to *prompt*: await the result, or iterate it for chunks. Nothing is sent before that.
@@ -108,7 +117,8 @@ class LLMManager:
         the newest; "" begins a branch of its own): the question's siblings stay. *tools* are those that the model may
         call (names, categories, `name*`; none: `()`), by default all that are allowed. *said*: the person's own words
         in *prompt*, where the rest comes from elsewhere (a pipe, a file): only they can ask to remember something.
-        Awaiting or iterating raises LLMError.
+        *use_cache*: whether an answer that was given before will do (default: `config.enable_caching`). Awaiting or
+        iterating raises LLMError.
         """
         plan = Plan(
             prompt=prompt,
@@ -122,6 +132,7 @@ class LLMManager:
             schema=schema,
             tools=tools,
             said=said,
+            use_cache=use_cache,
         )
         return self._generation(plan, stream)
 
@@ -139,6 +150,7 @@ class LLMManager:
         options: Mapping[str, Any] | None = None,
         tools: Sequence[str] | None = None,
         said: str | None = None,
+        use_cache: bool | None = None,
         **more: Any,
     ) -> Generation:
         """Like `generate_response`, in a conversation that exists: an unknown one is LLMInvalidRequestError."""
@@ -154,6 +166,7 @@ class LLMManager:
             schema=schema,
             tools=tools,
             said=said,
+            use_cache=use_cache,
         )
         return self._generation(plan, stream)
 
@@ -292,6 +305,10 @@ class LLMManager:
         """The provider that answers when none is named, and why. Decided once."""
         return await self.pool.default_choice()
 
+    def tell_health(self, provider: str, error: LLMError | None) -> None:
+        """Publish that *provider* is left alone because of *error*, or (None) well again."""
+        self.pool.note_availability(provider, error)
+
     async def list_providers(self) -> list[str]:
         """The names of all providers, in the order they were configured."""
         return self.pool.names()
@@ -351,9 +368,15 @@ class LLMManager:
 
     # ---- the world --------------------------------------------------------------------------------------------
 
-    def subscribe(self) -> Subscription:
-        """Every event of every generation from now on; nothing while `config.websocket_events_enabled` is off."""
-        return self._bus.subscribe()
+    def subscribe(
+        self, *, backlog: int = BACKLOG, types: Collection[str] | None = None, conversation_id: str | None = None
+    ) -> Subscription:
+        """Every event of every generation from now on; nothing while `config.websocket_events_enabled` is off.
+
+        *types* (such as "response_complete") and *conversation_id* leave the others out. A subscriber that falls
+        *backlog* events behind loses chunks and is told how many by an `EventsLost`; nothing else is ever lost.
+        """
+        return self._bus.subscribe(backlog=backlog, types=types, conversation_id=conversation_id)
 
     async def aclose(self) -> None:
         """Close the connections of all providers and what runs for tools; a last try to keep what a full disk refused.

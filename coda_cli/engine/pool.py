@@ -116,7 +116,7 @@ class ProviderPool:
             failure = conceal(exc, self.made[provider].secrets() if provider in self.made else ())
         except TimeoutError:
             failure = LLMTimeoutError("no answer within the connect timeout", provider=provider)
-        self._note_availability(provider, failure)
+        self.note_availability(provider, failure)
         return {
             "provider": provider,
             "kind": (config.provider if config else LLMProvider.CUSTOM).value,
@@ -132,9 +132,10 @@ class ProviderPool:
             "error_count": stats.error_count,
         }
 
-    def _note_availability(self, provider: str, failure: LLMError | None) -> None:
+    def note_availability(self, provider: str, failure: LLMError | None) -> None:
+        """Publish it where *provider* stops being reachable, because of *failure*, or is again."""
         available = failure is None
-        if self._available.get(provider) not in (None, available):
+        if self._available.get(provider, True) != available:
             reason = failure.message if failure else None
             change = ProviderStatusChange(time=self._clock.now(), provider=provider, available=available, reason=reason)
             self._publish(change)

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import TypeVar, assert_never
+from typing import Protocol, TypeVar, assert_never
 
 from coda_cli.engine.accumulate import Accumulator
-from coda_cli.engine.core.config import deadline
+from coda_cli.engine.core.config import ProviderConfig, deadline
 from coda_cli.engine.core.errors import LLMError, LLMIncompleteResponseError, LLMTimeoutError
 from coda_cli.engine.core.events import (
     Event,
@@ -25,7 +25,7 @@ from coda_cli.engine.core.events import (
     ToolCallDelta,
     Usage,
 )
-from coda_cli.engine.core.ports import Clock, Provider, ProviderRequest
+from coda_cli.engine.core.ports import Clock, Meter, ProviderRequest
 from coda_cli.engine.redact import conceal
 from coda_cli.engine.retry import RetryPolicy
 from coda_cli.engine.sent import without
@@ -47,13 +47,38 @@ class Stamp:
         return make(seq=seq, time=self._clock.now(), conversation_id=self.conversation_id, **fields)
 
 
+class Source(Protocol):
+    """What a turn needs of a provider."""
+
+    config: ProviderConfig
+
+    def stream(self, request: ProviderRequest) -> AsyncGenerator[ProviderEvent, None]:
+        """One attempt at an answer."""
+        ...
+
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that must not be shown."""
+        ...
+
+
 class Turn:
     """One answer of one provider. After `run()`: `answer`, `error`, `retries`, `latency`, `first_token` (seconds)."""
 
     def __init__(
-        self, provider: Provider, name: str, request: ProviderRequest, clock: Clock, stamp: Stamp, started: float
+        self,
+        provider: Source,
+        name: str,
+        request: ProviderRequest,
+        clock: Clock,
+        stamp: Stamp,
+        started: float,
+        meter: Meter | None = None,
     ) -> None:
-        """*started*: when the person began to wait (monotonic seconds); the deadline counts from there."""
+        """*started*: when the person began to wait (monotonic seconds); the deadline counts from there.
+
+        *meter* hears all that comes, and may stop it.
+        """
+        self._meter = meter
         self._provider = provider
         self._name = name
         self._request = request
@@ -111,6 +136,8 @@ class Turn:
                         made = self._event(self.answer.add(event))
                         if made is not None:
                             emit(made)
+                        if self._meter is not None and isinstance(event, TextDelta | ReasoningDelta | ToolCallDelta):
+                            await self._meter.add(event.arguments if isinstance(event, ToolCallDelta) else event.text)
         except TimeoutError as exc:
             if not scope.expired():
                 raise  # the provider's own

@@ -10,17 +10,21 @@ from coda_cli.engine.core.events import (
     AnalyticsUpdate,
     ApprovalAnswered,
     ApprovalRequested,
+    BudgetReached,
+    CacheHit,
     ContextCompacted,
     ContextCompacting,
     ContextTrimmed,
     ConversationCreated,
     ConversationUnsaved,
     Event,
+    EventsLost,
     FunctionCalls,
     FunctionProgress,
     FunctionResult,
     MemoryUpdate,
     PersonaUpdate,
+    ProviderFallback,
     ProviderStatusChange,
     ReasoningChunk,
     ResponseChunk,
@@ -123,6 +127,12 @@ class Reader:
             case PersonaUpdate():
                 for line in telling.persona(event):
                     self._say(line)
+            case ProviderFallback():
+                self._say(telling.fallback(event))
+            case CacheHit():
+                self._say(telling.cached(event))
+            case BudgetReached() | EventsLost():
+                pass  # the error says it
             case _:
                 assert_never(event)
         return ""

@@ -23,7 +23,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from coda_cli.engine.core.config import ConversationConfig, FunctionCallingConfig
+from coda_cli.engine.core.config import BudgetConfig, ConversationConfig, FunctionCallingConfig
+from coda_cli.engine.core.prices import TokenPrices
 from coda_cli.settings.glance import KEY_NAMES, flat_keys
 
 ProviderType = Literal["openai", "anthropic", "ollama", "local", "scripted"]
@@ -79,6 +80,7 @@ class ProviderSettings(BaseModel):
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     max_tokens: Annotated[int, Field(gt=0)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    fallback: list[Text] = Field(default_factory=list)
     extra_params: dict[str, JsonValue] = Field(default_factory=dict)
 
     @field_validator("api_key_env")
@@ -120,6 +122,18 @@ class ConversationSettings(ConversationConfig):
 
 class FunctionCallingSettings(FunctionCallingConfig):
     """The `[function_calling]` table: the engine's own fields, read strictly."""
+
+    model_config = _CONFIG
+
+
+class BudgetSettings(BudgetConfig):
+    """The `[budget]` table: the engine's own fields, read strictly."""
+
+    model_config = _CONFIG
+
+
+class PriceSettings(TokenPrices):
+    """One `[prices."MODEL"]` table, in USD per million tokens: the engine's own fields, read strictly."""
 
     model_config = _CONFIG
 
@@ -277,6 +291,8 @@ class Settings(BaseModel):
     keys: dict[str, KeyNames] = Field(default_factory=dict)
     conversation: ConversationSettings = Field(default_factory=ConversationSettings)
     function_calling: FunctionCallingSettings = Field(default_factory=FunctionCallingSettings)
+    budget: BudgetSettings = Field(default_factory=BudgetSettings)
+    prices: dict[Text, PriceSettings] = Field(default_factory=dict)
     permissions: PermissionSettings = Field(default_factory=PermissionSettings)
     mcp: McpSettings = Field(default_factory=McpSettings)
 

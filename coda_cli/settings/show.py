@@ -57,6 +57,8 @@ def as_toml(loaded: Loaded, keys: Mapping[str, str], *, origin: bool = False) ->
     for name, server in values["mcp"]["servers"].items():
         at = ("mcp", "servers", name)
         lines += ["", f"[{dotted(at)}]", *_assignments(loaded, at, server, origin=origin, inline=True)]
+    for name, price in values["prices"].items():
+        lines += ["", f"[{dotted(('prices', name))}]", *_assignments(loaded, ("prices", name), price, origin=origin)]
     for name in ("aliases", "keys", "conversation", "function_calling", "permissions"):
         if values[name]:
             lines += ["", f"[{name}]", *_assignments(loaded, (name,), values[name], origin=origin)]

@@ -12,17 +12,21 @@ from coda_cli.engine.core.events import (
     AnalyticsUpdate,
     ApprovalAnswered,
     ApprovalRequested,
+    BudgetReached,
+    CacheHit,
     ContextCompacted,
     ContextCompacting,
     ContextTrimmed,
     ConversationCreated,
     ConversationUnsaved,
     Event,
+    EventsLost,
     FunctionCalls,
     FunctionProgress,
     FunctionResult,
     MemoryUpdate,
     PersonaUpdate,
+    ProviderFallback,
     ProviderStatusChange,
     ReasoningChunk,
     ResponseChunk,
@@ -142,6 +146,12 @@ class AnswerView:
                 self._notes(telling.memory(event))
             case PersonaUpdate():
                 self._notes(telling.persona(event))
+            case ProviderFallback():
+                self._note(telling.fallback(event))
+            case CacheHit():
+                self._note(telling.cached(event))
+            case BudgetReached() | EventsLost():
+                pass  # the error says it
             case _:
                 assert_never(event)
 

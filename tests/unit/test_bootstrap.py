@@ -12,7 +12,13 @@ from coda_cli.bootstrap import wire
 from coda_cli.engine.core.config import LLMConfig, ProviderConfig
 from coda_cli.engine.providers.scripted import ScriptedProvider
 from coda_cli.settings import secrets
-from coda_cli.settings.schema import ConversationSettings, FunctionCallingSettings, ProviderSettings, Settings
+from coda_cli.settings.schema import (
+    BudgetSettings,
+    ConversationSettings,
+    FunctionCallingSettings,
+    ProviderSettings,
+    Settings,
+)
 
 SECRET = "sk-secret-0123456789"
 FULL = ProviderSettings(
@@ -29,6 +35,7 @@ FULL = ProviderSettings(
     temperature=0.25,
     max_tokens=77,
     top_p=0.5,
+    fallback=["plain"],
     extra_params={"seed": 1, "metadata": {"a": [1, 2]}},
 )
 SETTINGS = Settings(
@@ -41,6 +48,7 @@ SETTINGS = Settings(
     tool_integration_enabled=False,
     enable_caching=True,
     cache_ttl_seconds=12.5,
+    budget=BudgetSettings.model_validate({"day": {"usd": 5.0}}),
     providers={"full": FULL, "plain": ProviderSettings(type="anthropic")},
     conversation=ConversationSettings(
         max_messages=1,
@@ -79,9 +87,10 @@ def test_every_other_field_arrives() -> None:
     default = LLMConfig()
     for name in LLMConfig.model_fields:
         assert getattr(config, name) != getattr(default, name), f"{name} is the default's"
-        if name not in ("providers", "conversation", "function_calling"):
+        if name not in ("providers", "conversation", "function_calling", "budget"):
             assert getattr(config, name) == getattr(SETTINGS, name)
     assert config.conversation.model_dump() == SETTINGS.conversation.model_dump()
+    assert config.budget.model_dump() == SETTINGS.budget.model_dump()
     assert config.function_calling.model_dump() == SETTINGS.function_calling.model_dump()
 
 

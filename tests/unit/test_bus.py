@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from coda_cli.engine.bus import EventBus, Subscription
-from coda_cli.engine.core.events import Event, ReasoningChunk, ResponseChunk, ResponseComplete
+from coda_cli.engine.core.events import Event, EventsLost, ReasoningChunk, ResponseChunk, ResponseComplete
 from coda_cli.engine.core.usage import TokenUsage
 
 
@@ -70,7 +70,8 @@ async def test_a_slow_reader_loses_chunks_never_anything_else_and_knows_how_many
     for _ in range(3):
         bus.publish(complete())
     assert slow.lost == 4
-    assert [event.type for event in await drain(slow)] == ["response_chunk"] * 2 + ["response_complete"] * 3
+    told = [event.type for event in await drain(slow)]
+    assert told == ["response_chunk"] * 2 + ["events_lost"] + ["response_complete"] * 3
     assert quick.lost == 0
     assert len(await drain(quick)) == 9
 
@@ -83,6 +84,9 @@ async def test_room_that_was_made_is_used_again() -> None:
     reader = aiter(subscription)
     assert await anext(reader) == chunk(0)
     bus.publish(chunk(2))
+    gap = await anext(reader)
+    assert isinstance(gap, EventsLost)
+    assert gap.count == 1
     assert await anext(reader) == chunk(2)
     assert subscription.lost == 1
 

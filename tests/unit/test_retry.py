@@ -12,6 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 from coda_cli.engine.core.errors import (
     LLMAuthenticationError,
+    LLMConnectionError,
     LLMError,
     LLMOverloadedError,
     LLMRateLimitError,
@@ -194,10 +195,11 @@ async def test_twenty_clients_on_nothing_but_429_are_each_bounded(target: Target
     async with bench(target, clock=VirtualClock(), max_retries=2) as b:
         b.fake.fail_first(999, error_reply(target.vendor, "rate_limited"))
         outcomes = await asyncio.gather(*(ask(b.manager, f"client {n}") for n in range(20)))
-        assert all(type(outcome.failure()) is LLMRateLimitError for outcome in outcomes)
-        for n in range(20):
-            asked = [request for request in b.fake.asked if f'client {n}"'.encode() in request.body]
-            assert len(asked) == 3
+        # a host that refuses everybody is left alone after a while: who comes then does not ask at all
+        assert {type(outcome.failure()) for outcome in outcomes} <= {LLMRateLimitError, LLMConnectionError}
+        counts = [sum(f'client {n}"'.encode() in request.body for request in b.fake.asked) for n in range(20)]
+        assert set(counts) <= {0, 3}
+        assert counts.count(3) >= 5
         waits = [event.wait for outcome in outcomes for event in outcome.retries]
         assert len(set(waits)) == len(waits)  # no two come back together
 

@@ -11,11 +11,13 @@ import pytest
 
 from coda_cli.settings.load import check_text, compose
 from coda_cli.settings.schema import (
+    BudgetSettings,
     ConversationSettings,
     FunctionCallingSettings,
     McpServerSettings,
     McpSettings,
     PermissionSettings,
+    PriceSettings,
     ProviderSettings,
     Settings,
 )
@@ -44,6 +46,8 @@ def test_it_loads_with_every_setting_in_force() -> None:
         ("", [name for name in Settings.model_fields if name != "providers"]),
         ("conversation", list(ConversationSettings.model_fields)),
         ("function_calling", list(FunctionCallingSettings.model_fields)),
+        ("budget", list(BudgetSettings.model_fields)),
+        ("prices.my-server/qwen3", list(PriceSettings.model_fields)),
         ("permissions", list(PermissionSettings.model_fields)),
         ("mcp", list(McpSettings.model_fields)),
         ("mcp.servers.files", [name for name in McpServerSettings.model_fields if name not in ("url", "headers_env")]),
@@ -86,6 +90,7 @@ def test_what_is_not_called_default_has_none() -> None:
         ProviderSettings,
         ConversationSettings,
         FunctionCallingSettings,
+        BudgetSettings,
         PermissionSettings,
         McpServerSettings,
     )
@@ -102,6 +107,8 @@ def test_the_table_in_the_docs_has_every_field_and_default() -> None:
         "providers.NAME.": ProviderSettings,
         "conversation.": ConversationSettings,
         "function_calling.": FunctionCallingSettings,
+        "budget.": BudgetSettings,
+        "prices.MODEL.": PriceSettings,
         "permissions.": PermissionSettings,
         "mcp.": McpSettings,
         "mcp.servers.NAME.": McpServerSettings,

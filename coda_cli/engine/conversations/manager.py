@@ -13,7 +13,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 from coda_cli.engine.conversations import operations
-from coda_cli.engine.conversations.info import ConversationInfo, Filter, SearchHit
+from coda_cli.engine.conversations.info import ConversationInfo, Filter, SearchHit, StoreTotals
 from coda_cli.engine.conversations.journal import StoreError
 from coda_cli.engine.conversations.lifeboat import Lifeboat
 from coda_cli.engine.conversations.memory import MemoryShelf
@@ -169,6 +169,10 @@ class ConversationManager:
     ) -> list[SearchHit]:
         """The messages that match *text*, best first. Any text is a safe query."""
         return await self._in_thread(self.shelf.search, text, where, limit=limit, offset=offset)
+
+    async def totals(self) -> StoreTotals:
+        """How many conversations and messages there are, and the tokens and the cost that stand in them."""
+        return await self._in_thread(self.shelf.totals)
 
     async def latest(self) -> ConversationInfo | None:
         """The conversation with the latest activity."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from coda_cli.engine.conversations.info import ConversationInfo, Filter, SearchHit
+from coda_cli.engine.conversations.info import ConversationInfo, Filter, SearchHit, StoreTotals
 from coda_cli.engine.conversations.journal import SCHEMA, Record, Tail
 from coda_cli.engine.conversations.tree import Conversation, message_record
 from coda_cli.engine.core.messages import LLMMessage, Part
@@ -58,6 +58,17 @@ class Shelf(ABC):
     @abstractmethod
     def search(self, text: str, where: Filter, *, limit: int, offset: int = 0) -> list[SearchHit]:
         """The messages that match, best first."""
+
+    def totals(self) -> StoreTotals:
+        """Sums over all conversations. Raises StoreError."""
+        rows = self.rows(Filter(), limit=1 << 31)
+        return StoreTotals(
+            conversations=len(rows),
+            messages=sum(row.messages for row in rows),
+            tokens=sum(row.tokens for row in rows),
+            cost=sum(row.cost or 0.0 for row in rows),
+            size=sum(row.size for row in rows),
+        )
 
     @abstractmethod
     def with_prefix(self, prefix: str, limit: int = 10) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from coda_cli import paths
 from coda_cli.engine.conversations import blobs
-from coda_cli.engine.conversations.info import ConversationInfo, Filter, SearchHit
+from coda_cli.engine.conversations.info import ConversationInfo, Filter, SearchHit, StoreTotals
 from coda_cli.engine.conversations.journal import (
     SUFFIX,
     ConversationGoneError,
@@ -64,6 +64,10 @@ class IndexPort(Protocol):
 
     def with_prefix(self, prefix: str, limit: int = 10) -> list[str]:
         """The ids that begin with *prefix*."""
+        ...
+
+    def totals(self) -> StoreTotals:
+        """Sums over all conversations."""
         ...
 
 
@@ -246,6 +250,10 @@ class Folder(Shelf):
         if self.index is not None:
             return self.index.search(text, where, limit=limit, offset=offset)
         return matching(self.everything(), text, where)[offset : offset + limit]
+
+    def totals(self) -> StoreTotals:
+        """Sums over all conversations. Raises StoreError."""
+        return super().totals() if self.index is None else self.index.totals()
 
     def with_prefix(self, prefix: str, limit: int = 10) -> list[str]:
         """The ids that begin with *prefix*. Raises StoreError."""

@@ -34,6 +34,8 @@ class ProviderConfig(_Config):
     `timeout` is the deadline of a whole request with its retries, `connect_timeout` and `idle_timeout` (no byte came)
     bound its parts; all in seconds. `timeout=None` is 600 seconds for a vendor and none for models that run on this
     machine or in one's own Ollama, which may be slow and still right. `max_retries=N` is N retries, N+1 requests.
+    `fallback`: who is asked instead (`provider` or `provider/model`, in order) where this one cannot be reached or is
+    overloaded before anything of an answer came; it sees the whole conversation then.
     `model=""` means the provider's first or built-in one. `extra_params` go to the vendor as they are (for `local`:
     `device`, `n_ctx`, ...).
     """
@@ -51,6 +53,7 @@ class ProviderConfig(_Config):
     connect_timeout: float = Field(default=10.0, gt=0)
     idle_timeout: float = Field(default=300.0, gt=0)
     max_retries: int = Field(default=3, ge=0)
+    fallback: list[str] = Field(default_factory=list)
     extra_params: dict[str, JsonValue] = Field(default_factory=dict)
 
 
@@ -90,6 +93,35 @@ class FunctionCallingConfig(_Config):
     tool_integration_enabled: bool = True
 
 
+class BudgetLimit(_Config):
+    """How much may be used; None: no limit. Tokens count what is sent and what comes."""
+
+    usd: float | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=0)
+
+
+class BudgetConfig(_Config):
+    """Limits that refuse: for one request, one run of the program, one conversation, a day and a month (local time).
+
+    Those of conversations, days and months hold for all processes together.
+
+    A request whose price nobody knows is refused where a limit in USD holds, unless `unpriced` is "allow".
+    """
+
+    request: BudgetLimit = Field(default_factory=BudgetLimit)
+    run: BudgetLimit = Field(default_factory=BudgetLimit)
+    conversation: BudgetLimit = Field(default_factory=BudgetLimit)
+    day: BudgetLimit = Field(default_factory=BudgetLimit)
+    month: BudgetLimit = Field(default_factory=BudgetLimit)
+    unpriced: Literal["refuse", "allow"] = "refuse"
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is any limit."""
+        every = (self.request, self.run, self.conversation, self.day, self.month)
+        return any(one.usd is not None or one.tokens is not None for one in every)
+
+
 class LLMConfig(_Config):
     """Everything an `LLMManager` needs. Without providers it uses what the environment offers.
 
@@ -109,6 +141,7 @@ class LLMConfig(_Config):
     tool_integration_enabled: bool = True
     enable_caching: bool = False
     cache_ttl_seconds: float = Field(default=3600, gt=0)
+    budget: BudgetConfig = Field(default_factory=BudgetConfig)
     offline: bool = False
 
     @property

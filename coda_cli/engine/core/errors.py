@@ -15,6 +15,7 @@
         ├── LLMModelNotFoundError        no such model
         ├── LLMUnsupportedError          this model or provider cannot do what was asked
         ├── LLMBadResponseError          what came back is not the vendor's format (a captive portal, broken JSON)
+        ├── LLMBudgetError               a limit of the person's own stands in the way          (exit code 3)
         └── LLMProviderUnavailableError  an extra, a file, a library or memory is missing on this machine
 
 `retryable()` is the one place that says whether another attempt may help.
@@ -163,6 +164,17 @@ class LLMBadResponseError(LLMError):
     """What came back is not in the vendor's format: a captive portal's HTML, broken JSON, an oversized event."""
 
     default_hint = "check that `api_base` points at the API and that no login page or proxy stands in between"
+
+
+class LLMBudgetError(LLMError):
+    """A budget that the person has set is reached: nothing was sent, or the answer was stopped there.
+
+    `reached` says which, as a `BudgetReached` event does; None where another thing about budgets is wrong.
+    """
+
+    exit_code = 3
+    default_hint = "`coda usage` shows what was used; raise it under [budget] in coda.toml, in a chat with /budget +1"
+    reached: dict[str, Any] | None = None
 
 
 class LLMProviderUnavailableError(LLMError):

@@ -6,13 +6,14 @@ usage, then exactly one `Finished`. A stream that ends without `Finished` was cu
 `Event` is what front ends, programs and logs see. It is frozen and JSON-able (`to_json()`); every event has `type`,
 `seq` (from 0, without gaps, per generation), `time` (Unix seconds) and `conversation_id`. Order within a generation:
 `conversation_created` (only for a new conversation), `response_start`; `memory_update` and `persona_update` where the
-question changed something; then `context_compacting`, `context_compacted`
-and `context_trimmed` where the context had to shrink, then any of `response_chunk`, `reasoning_chunk`,
-`function_calls`, `retry_scheduled`; for each call of a `function_calls` then, in any order with those of its
-siblings, `approval_requested` and `approval_answered` where a person is asked, `function_progress`, and last its
+question changed something; then `context_compacting`, `context_compacted` and `context_trimmed` where the context had
+to shrink, then any of `response_chunk`, `reasoning_chunk`, `function_calls`, `retry_scheduled`, `provider_fallback`,
+`cache_hit`, `budget_reached`; for each call of a `function_calls` then, in any order with those of its siblings,
+`approval_requested` and `approval_answered` where a person is asked, `function_progress`, and last its
 `function_result`; then the model goes on. Last comes exactly one of `response_complete` and `response_error`, after
-which only an `analytics_update` may follow. `conversation_unsaved` may come once, anywhere after `response_start`.
-`provider_status_change` belongs to no generation.
+which only an `analytics_update` may follow. `conversation_unsaved` may come once, anywhere after `response_start`. A
+`provider_fallback` may come before `response_start`. `provider_status_change` and `events_lost` belong to no
+generation; the latter reaches one subscriber alone.
 """
 
 from __future__ import annotations
@@ -211,8 +212,49 @@ class RetryScheduled(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderFallback(_Event):
+    """`provider` failed with `error` before anything of an answer came: `to_provider` is asked instead, as wished."""
+
+    type: ClassVar[str] = "provider_fallback"
+    provider: str
+    model: str
+    to_provider: str
+    to_model: str
+    error: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheHit(_Event):
+    """The very same was asked `age` seconds ago: what was said then follows at once, and costs nothing."""
+
+    type: ClassVar[str] = "cache_hit"
+    provider: str
+    model: str
+    age: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetReached(_Event):
+    """A limit stands in the way of this request, or has stopped its answer.
+
+    `scope` is "request", "conversation", "day" or "month"; `unit` "usd" or "tokens"; `spent` what is used of `limit`
+    by now, with what is under way elsewhere; `needed` what this request would have taken beside it (an estimate).
+    """
+
+    type: ClassVar[str] = "budget_reached"
+    scope: str
+    unit: str
+    limit: float
+    spent: float
+    needed: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseComplete(_Event):
-    """The answer is done. `status` is "complete" or "interrupted"; `cost` is in USD, None if not known."""
+    """The answer is done. `status` is "complete" or "interrupted"; `cost` is in USD, None if not known.
+
+    `cached`: all of it came from the cache.
+    """
 
     type: ClassVar[str] = "response_complete"
     response_id: str
@@ -225,6 +267,7 @@ class ResponseComplete(_Event):
     cost: float | None = None
     latency: float = 0.0
     retries: int = 0
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,6 +370,14 @@ class PersonaUpdate(_Event):
     failure: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsLost(_Event):
+    """To one subscriber only: it was too slow, and `count` chunks were left out here. No other event ever is."""
+
+    type: ClassVar[str] = "events_lost"
+    count: int
+
+
 Event = (
     ConversationCreated
     | ConversationUnsaved
@@ -349,5 +400,11 @@ Event = (
     | ContextTrimmed
     | MemoryUpdate
     | PersonaUpdate
+    | ProviderFallback
+    | CacheHit
+    | BudgetReached
+    | EventsLost
 )
+SCHEMA_VERSION = 1
+"""Of the events: raised when a field goes or changes its meaning; a new event or field leaves it as it is."""
 FINAL_EVENTS = (ResponseComplete, ResponseError)

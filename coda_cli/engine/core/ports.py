@@ -163,7 +163,7 @@ class ConversationStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UsageRecord:
-    """One request for the usage log. Latencies in seconds, cost in USD (None: unpriced)."""
+    """One request for the usage log. Latencies in seconds, cost in USD (None: unpriced). `cached`: nobody was asked."""
 
     time: float
     conversation_id: str
@@ -176,6 +176,15 @@ class UsageRecord:
     retries: int
     status: str
     error: str | None
+    cached: bool = False
+
+
+class Meter(Protocol):
+    """Watches what an answer takes of a budget while it comes."""
+
+    async def add(self, text: str) -> None:
+        """More of the answer came. Raises LLMBudgetError where no more may come."""
+        ...
 
 
 class TokenCounter(Protocol):

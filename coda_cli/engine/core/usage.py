@@ -34,16 +34,21 @@ class Status(StrEnum):
 class TokenUsage(BaseModel):
     """Tokens of one request.
 
-    `input_tokens` counts everything that was sent, with `cached_tokens` (read from the vendor's prompt cache) and
-    `cache_write_tokens` among them; `output_tokens` counts everything that came, with `reasoning_tokens` among them.
-    Vendors that report them apart (Anthropic) are added up in the mapping.
+    `input_tokens` counts everything that was sent, with `cached_tokens` (read from the vendor's prompt cache),
+    `cache_write_tokens` (`cache_write_1h_tokens` of them for an hour) and `input_audio_tokens` among them;
+    `output_tokens` counts everything that came, with `reasoning_tokens` and `output_audio_tokens` among them. Vendors
+    that report them apart (Anthropic) are added up in the mapping. `web_searches` counts those that the vendor made.
     """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
     reasoning_tokens: int = 0
+    input_audio_tokens: int = 0
+    output_audio_tokens: int = 0
+    web_searches: int = 0
 
     @property
     def total_tokens(self) -> int:

@@ -71,8 +71,15 @@ class AnthropicProvider(BaseLLMProvider):
             if self.config.transport == "lean":
                 self._transport = LeanTransport(base_url, _headers(self.config, key), self.config)
             else:
-                self._transport = SDKTransport(lambda: _load(self.config, base_url, key), base_url)
+                self._transport = self.sdk_transport()
         return self._transport
+
+    def sdk_transport(self) -> SDKTransport:
+        """A connection through the SDK, whatever carries the chats; whoever asks for it closes it. Raises LLMError."""
+        where = self._endpoint()
+        base_url = where.base_url.removesuffix("/v1")
+        key = where.key.get_secret_value() if where.key else ""
+        return SDKTransport(lambda: _load(self.config, base_url, key), base_url)
 
     async def stream(self, request: ProviderRequest) -> AsyncGenerator[ProviderEvent, None]:
         """One attempt at an answer."""

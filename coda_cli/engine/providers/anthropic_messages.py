@@ -367,5 +367,7 @@ def _usage(usage: JSON) -> TokenUsage:
         output_tokens=count(usage, "output_tokens"),
         cached_tokens=read,
         cache_write_tokens=written,
+        cache_write_1h_tokens=count(usage, "cache_creation", "ephemeral_1h_input_tokens"),
         reasoning_tokens=count(usage, "output_tokens_details", "thinking_tokens"),
+        web_searches=count(usage, "server_tool_use", "web_search_requests"),
     )

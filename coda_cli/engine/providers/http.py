@@ -74,6 +74,8 @@ def new_client(config: ProviderConfig, address: str, *, uds: str | None = None, 
             transport=httpx2.AsyncHTTPTransport(uds=uds, verify=bare or True) if uds else None,
             verify=bare or True,
             trust_env=uds is None and not loopback(address),  # a proxy is for what is not on this machine
+            # how many run at once is the caller's to say: a pool that is full would end requests with a timeout
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=512),
             **changes,
         )
     except (ImportError, ValueError, OSError) as exc:  # a proxy of an unknown kind, certificates that are not there

@@ -64,8 +64,14 @@ class OpenAIProvider(BaseLLMProvider):
             if self.config.transport == "lean":
                 self._transport = LeanTransport(where.base_url, _headers(self.config, key), self.config)
             else:
-                self._transport = SDKTransport(lambda: _load(self.config, where.base_url, key), where.base_url)
+                self._transport = self.sdk_transport()
         return self._transport
+
+    def sdk_transport(self) -> SDKTransport:
+        """A connection through the SDK, whatever carries the chats; whoever asks for it closes it. Raises LLMError."""
+        where = self._endpoint()
+        key = where.key.get_secret_value() if where.key else ""
+        return SDKTransport(lambda: _load(self.config, where.base_url, key), where.base_url)
 
     async def stream(self, request: ProviderRequest) -> AsyncGenerator[ProviderEvent, None]:
         """One attempt at an answer."""

@@ -227,5 +227,8 @@ def _usage(usage: JSON) -> TokenUsage:
         input_tokens=count(usage, "prompt_tokens"),
         output_tokens=count(usage, "completion_tokens"),
         cached_tokens=count(usage, "prompt_tokens_details", "cached_tokens"),
+        cache_write_tokens=count(usage, "prompt_tokens_details", "cache_write_tokens"),
         reasoning_tokens=count(usage, "completion_tokens_details", "reasoning_tokens"),
+        input_audio_tokens=count(usage, "prompt_tokens_details", "audio_tokens"),
+        output_audio_tokens=count(usage, "completion_tokens_details", "audio_tokens"),
     )

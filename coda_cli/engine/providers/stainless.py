@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class SDKClient(Protocol):
     """The part of the generated clients that is used here."""
 
-    async def post(self, path: str, *, cast_to: type[Any], body: Any, options: Any) -> Any:
+    async def post(self, path: str, *, cast_to: type[Any], body: Any, options: Any, files: Any = None) -> Any:
         """POST *body*; with the header below the answer comes back unread."""
         ...
 
@@ -87,6 +87,35 @@ class SDKTransport:
         sdk = await self._loaded()
         with self._errors(sdk):
             response: httpx2.Response = await sdk.client.get(path, cast_to=httpx2.Response, options=_UNREAD)
+        try:
+            return parse_json(await whole(read(response, self._where)))
+        finally:
+            await response.aclose()
+
+    @asynccontextmanager
+    async def download(self, path: str) -> AsyncIterator[RawResponse]:
+        """GET *path* and keep the answer open while its bytes arrive."""
+        import httpx2
+
+        sdk = await self._loaded()
+        with self._errors(sdk):
+            response: httpx2.Response = await sdk.client.get(path, cast_to=httpx2.Response, options=_UNREAD)
+        try:
+            yield RawResponse(response.headers, read(response, self._where))
+        finally:
+            await response.aclose()
+
+    async def upload(self, path: str, fields: JSON, name: str, content: bytes) -> JSON:
+        """POST *content* as the file *name* of a form with *fields*; the JSON object that comes back."""
+        import httpx2
+
+        sdk = await self._loaded()
+        options = {"headers": {**_UNREAD["headers"], "Content-Type": "multipart/form-data"}}
+        files = [("file", (name, content, "application/jsonl"))]
+        with self._errors(sdk):
+            response: httpx2.Response = await sdk.client.post(
+                path, cast_to=httpx2.Response, body=fields, files=files, options=options
+            )
         try:
             return parse_json(await whole(read(response, self._where)))
         finally:

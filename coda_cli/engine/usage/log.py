@@ -1,7 +1,9 @@
 """The usage log: one JSON line a request, append-only, so that status and cost live across processes.
 
-Fields: `time` (Unix s), `conversation`, `provider`, `model`, `input`, `cached`, `output`, `reasoning` (tokens), `price`
-(USD or "unpriced"), `latency`, `first_token` (s), `retries`, `status`, `error` (its class). It never holds any text.
+Fields: `time` (Unix s), `conversation`, `provider`, `model`, `input`, `cached`, `cache_write`, `output`, `reasoning`
+(tokens; `cached` and `cache_write` are part of `input`, `reasoning` of `output`), `price` (USD or "unpriced"),
+`latency`, `first_token` (s), `rate` (tokens a second once the first had come), `hit` (Coda's own cache answered),
+`retries`, `status`, `error` (its class). Older lines have no `cache_write`, `rate` and `hit`. It never holds any text.
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from coda_cli import paths
 from coda_cli.engine.core.ports import UsageRecord
 
-UNPRICED = "unpriced"
+UNPRICED: Final = "unpriced"
+_SHORTEST: Final = 0.05
+"""Seconds that an answer must take to tell a rate: a shorter one came in one piece."""
 
 
 @dataclass(slots=True)
@@ -42,6 +46,8 @@ class UsageLog:
 
     def record(self, record: UsageRecord) -> None:
         """Append one line in one write under a lock. A disk that refuses is kept in `failed`, not raised."""
+        visible = 0 if record.cached else record.usage.output_tokens - record.usage.reasoning_tokens
+        told = rate(visible, record.latency, record.first_token)
         line = json.dumps(
             {
                 "time": round(record.time, 3),
@@ -50,11 +56,14 @@ class UsageLog:
                 "model": record.model,
                 "input": record.usage.input_tokens,
                 "cached": record.usage.cached_tokens,
+                "cache_write": record.usage.cache_write_tokens,
                 "output": record.usage.output_tokens,
                 "reasoning": record.usage.reasoning_tokens,
                 "price": UNPRICED if record.cost is None else record.cost,
                 "latency": round(record.latency, 3),
                 "first_token": None if record.first_token is None else round(record.first_token, 3),
+                "rate": None if told is None else round(told, 2),
+                "hit": record.cached,
                 "retries": record.retries,
                 "status": record.status,
                 "error": record.error,
@@ -108,6 +117,15 @@ class UsageLog:
                 sums.unpriced += 1
             sums.errors += line.get("error") is not None
         return out
+
+
+def rate(tokens: int, latency: float, first_token: float | None) -> float | None:
+    """Tokens a second after the first one; None where the answer came in one piece, or not at all.
+
+    *tokens* are those that can be seen: most vendors think before the first token comes.
+    """
+    seconds = latency - first_token if first_token is not None else 0.0
+    return (tokens - 1) / seconds if tokens > 1 and seconds >= _SHORTEST else None
 
 
 def _number(value: object) -> int:

@@ -25,17 +25,21 @@ from coda_cli.engine.core.events import (
     AnalyticsUpdate,
     ApprovalAnswered,
     ApprovalRequested,
+    BudgetReached,
+    CacheHit,
     ContextCompacted,
     ContextCompacting,
     ContextTrimmed,
     ConversationCreated,
     ConversationUnsaved,
     Event,
+    EventsLost,
     FunctionCalls,
     FunctionProgress,
     FunctionResult,
     MemoryUpdate,
     PersonaUpdate,
+    ProviderFallback,
     ProviderStatusChange,
     ReasoningChunk,
     ResponseChunk,
@@ -155,6 +159,10 @@ class Pane(Vertical):
                 | ContextTrimmed()
                 | MemoryUpdate()
                 | PersonaUpdate()
+                | ProviderFallback()
+                | CacheHit()
+                | BudgetReached()
+                | EventsLost()
             ):
                 pass
             case _:
