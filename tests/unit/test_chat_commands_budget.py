@@ -19,12 +19,12 @@ def front_with(**tables: dict[str, float]) -> Recorder:
 
 
 async def test_it_shows_what_is_used_of_each_limit() -> None:
-    front = front_with(conversation={"tokens": 1000}, day={"usd": 5}, request={"usd": 0.5})
+    front = front_with(conversation={"tokens": 100_000}, day={"usd": 5}, request={"usd": 0.5})
     await front.session.ask("hello")
     await BUDGET.run(front, "")
     page = front.documents["Budget"]
     assert "| conversation | " in page
-    assert "| 1,000 tokens |" in page
+    assert "| 100,000 tokens |" in page
     assert "| day | $0.0000 | $5.00 |" in page
     assert "| request | | $0.50 | |" in page
 
