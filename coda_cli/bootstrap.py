@@ -80,6 +80,7 @@ def wire(
         enable_caching=settings.enable_caching,
         cache_ttl_seconds=settings.cache_ttl_seconds,
         budget=settings.budget.model_dump(),
+        prices={name: one.model_dump() for name, one in settings.prices.items()},
         offline=settings.offline,
     )
     usage = UsageLog()

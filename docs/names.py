@@ -44,8 +44,8 @@ def about(name: str) -> str:
     value = getattr(coda_cli, name)
     said = inspect.cleandoc(vars(value).get("__doc__") or "" if isinstance(value, type) else value.__doc__ or "")
     first = " ".join(said.partition("\n\n")[0].split())
-    sentence = re.match(r".*?[.:](?= |$)", first)
-    return textwrap.shorten((sentence[0] if sentence else first).rstrip(":"), 200).replace("|", "\\|")
+    sentence = re.match(r".*?\.(?= |$)", first)
+    return textwrap.shorten(sentence[0] if sentence else first, 300).replace("|", "\\|")
 
 
 if __name__ == "__main__":

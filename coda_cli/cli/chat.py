@@ -76,6 +76,9 @@ def chat(
         typer.Option("--theme", metavar="NAME", help="The theme, this time.", autocompletion=_complete_theme),
     ] = None,
     offline: Offline = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Let a page and programs on this machine watch the chat.")
+    ] = False,
 ) -> None:
     """Chat with a model, on the whole screen or line by line (--plain)."""
     from coda_cli.cli.chat_run import run
@@ -100,5 +103,6 @@ def chat(
         inline=inline,
         theme=theme,
         offline=offline or None,
+        serve=serve,
     )
     raise typer.Exit(run(started))

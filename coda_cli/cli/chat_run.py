@@ -20,6 +20,7 @@ from coda_cli.settings.glance import Glance, glance
 if TYPE_CHECKING:
     from coda_cli.chat.session import ChatSession
     from coda_cli.cli.chat_opening import Opening
+    from coda_cli.cli.chat_serve import Watched
     from coda_cli.tui.theme_file import ChatTheme
 
 
@@ -74,6 +75,11 @@ class _Making:
         self._started = started
         self._brought = opening.brought if opening is not None else ""
         self.session: ChatSession | None = None
+        self.watched: Watched | None = None
+        if started.serve:
+            from coda_cli.cli.chat_serve import Watched
+
+            self.watched = Watched()
 
     def __call__(self) -> ChatSession:
         """Raises CodaError."""
@@ -81,6 +87,8 @@ class _Making:
 
         self.session = make_session(self._started)
         self.session.brought = self._brought
+        if self.watched is not None:
+            self.watched.show(self.session)
         return self.session
 
     @property
@@ -169,7 +177,9 @@ def _to_its_end(making: _Making, chat: Callable[[], Coroutine[Any, Any, int]]) -
     terminal = Terminal()
     ended = False
     try:
-        code = run_async(kept(chat, lambda: making.session, terminal))
+        watched, made = making.watched, making.session
+        whole = chat if watched is None else lambda: watched.run(chat, made)
+        code = run_async(kept(whole, lambda: making.session, terminal))
         ended = True
     finally:
         terminal.restore()

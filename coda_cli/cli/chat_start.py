@@ -29,3 +29,4 @@ class Started:
     inline: bool = False
     theme: str | None = None
     offline: bool | None = None
+    serve: bool = False

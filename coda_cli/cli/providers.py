@@ -14,6 +14,7 @@ from coda_cli.cli.loop import run_async
 from coda_cli.cli.output import EXIT_AUTH, EXIT_FAILURE, EXIT_OK, put, put_json, style
 from coda_cli.engine.core.errors import LLMError, UsageError
 from coda_cli.engine.rendering.sanitize import sanitize
+from coda_cli.engine.usage.analytics import by_provider
 from coda_cli.settings.model_cache import cached_models, complete_provider, remember_models
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ async def _status(offline: bool | None) -> list[dict[str, Any]]:
 
     settings = load_settings(overrides={"offline": offline})
     wired = bootstrap.wire(settings)
-    totals = wired.log.totals()
+    totals = await asyncio.to_thread(by_provider, wired.log)
     async with wired.manager as manager:
         names = await manager.list_providers()
         named, model = parse_spec(None, settings, cached_models())

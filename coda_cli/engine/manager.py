@@ -16,10 +16,10 @@ from coda_cli.engine.cache import ResponseCache
 from coda_cli.engine.clock import SystemClock
 from coda_cli.engine.conversations.context import Compact
 from coda_cli.engine.conversations.manager import ConversationManager
-from coda_cli.engine.core.config import LLMConfig, sampling
+from coda_cli.engine.core.config import LLMConfig
 from coda_cli.engine.core.errors import LLMError
 from coda_cli.engine.core.events import Event
-from coda_cli.engine.core.messages import LLMMessage, MediaPart, MessageRole, new_id
+from coda_cli.engine.core.messages import MediaPart, MessageRole, new_id
 from coda_cli.engine.core.ports import (
     Approver,
     Clock,
@@ -29,8 +29,6 @@ from coda_cli.engine.core.ports import (
     PersonaPort,
     PromptPort,
     Provider,
-    ProviderRequest,
-    StoredBranch,
     StoredSummary,
     ToolPort,
     UsageSink,
@@ -42,11 +40,11 @@ from coda_cli.engine.plan import Plan, asked
 from coda_cli.engine.pool import ProviderPool
 from coda_cli.engine.providers.choose import Choice, standard_providers
 from coda_cli.engine.providers.endpoints import has_own_address
-from coda_cli.engine.turn import Stamp
 from coda_cli.engine.usage.budget import Budget, used_before
+from coda_cli.engine.usage.log import UsageLog
 from coda_cli.engine.usage.prices import price
 from coda_cli.engine.usage.tokens import TokenEstimator
-from coda_cli.engine.window import Window
+from coda_cli.engine.window import compacted, preview
 
 _SPEAKERS: Final = (MessageRole.USER, MessageRole.ASSISTANT)
 
@@ -56,7 +54,8 @@ class LLMManager:
 
     Keeps *config* by reference: later changes to it take effect. Without one, the environment decides (a vendor's key,
     else a running Ollama, else a small model on this machine). *store* keeps the conversations (default: the person's
-    own, on disk; `ConversationManager.in_memory()` writes nothing), *usage* gets a record of every request.
+    own, on disk; `ConversationManager.in_memory()` writes nothing), *usage* gets a record of every request (by default
+    the usage log, beside the default store).
     """
 
     def __init__(
@@ -71,6 +70,8 @@ class LLMManager:
         if not self.config.providers:
             self.config.providers = standard_providers()  # in the caller's object, where they can be changed
         self.store: ConversationStore = store if store is not None else ConversationManager()
+        if usage is None and store is None:
+            usage = UsageLog()  # beside the person's own conversations
         self.clock: Clock = clock if clock is not None else SystemClock()
         self._bus = EventBus()
         self.budget = Budget(lambda: self.config.budget, history=used_before)
@@ -81,7 +82,7 @@ class LLMManager:
             persist=isinstance(self.store, ConversationManager) and self.store.shelf.persistent
         )
         self.summary_failures: dict[str, int] = {}
-        self.pool = ProviderPool(self.config, self.accounts, self.clock, self._publish)
+        self.pool = ProviderPool(self.config, self.accounts, self.clock, self.publish)
         self.memory: MemoryPort | None = None
         self.personality: PersonaPort | None = None
         self.prompts: PromptPort | None = None
@@ -107,22 +108,24 @@ class LLMManager:
         tools: Sequence[str] | None = None,
         said: str | None = None,
         use_cache: bool | None = None,
+        must_exist: bool = False,
         **more: Any,
     ) -> Generation:
         """An answer to *prompt*: await the result, or iterate it for chunks. Nothing is sent before that.
 
-        Without *conversation_id* a new conversation begins; an unknown one is created. *options* and *more* (which
-        wins) are sampling and vendor options of this request (`temperature`, `effort`, ...). `stream=False` makes an
-        iteration yield the whole answer as one chunk. *parent* is the message that the question stands below (default:
-        the newest; "" begins a branch of its own): the question's siblings stay. *tools* are those that the model may
-        call (names, categories, `name*`; none: `()`), by default all that are allowed. *said*: the person's own words
-        in *prompt*, where the rest comes from elsewhere (a pipe, a file): only they can ask to remember something.
-        *use_cache*: whether an answer that was given before will do (default: `config.enable_caching`). Awaiting or
-        iterating raises LLMError.
+        Without *conversation_id* a new conversation begins; an unknown one is created, unless it *must_exist*.
+        *options* and *more* (which wins) are sampling and vendor options of the request (`temperature`, `effort`, ...).
+        `stream=False` makes an iteration yield the whole answer as one chunk. *parent* is the message that the question
+        stands below (default: the newest; "" begins a branch of its own): the question's siblings stay. *tools* are
+        those that the model may call (names, categories, `name*`; none: `()`), by default all that are allowed. *said*:
+        the person's own words in *prompt*, where the rest comes from elsewhere (a pipe, a file): only they can ask to
+        remember something. *use_cache*: whether an answer that was given before will do (default:
+        `config.enable_caching`). Awaiting or iterating raises LLMError.
         """
         plan = Plan(
             prompt=prompt,
             conversation_id=conversation_id or new_id("conv"),
+            must_exist=must_exist,
             parent=parent,
             provider=provider,
             model=model,
@@ -154,21 +157,22 @@ class LLMManager:
         **more: Any,
     ) -> Generation:
         """Like `generate_response`, in a conversation that exists: an unknown one is LLMInvalidRequestError."""
-        plan = Plan(
-            prompt=prompt,
+        return self.generate_response(
+            prompt,
             conversation_id=conversation_id,
-            must_exist=True,
             provider=provider,
             model=model,
             system_prompt=system_prompt,
-            media=tuple(media),
-            options={**(options or {}), **more},
+            stream=stream,
+            media=media,
             schema=schema,
+            options=options,
             tools=tools,
             said=said,
             use_cache=use_cache,
+            must_exist=True,
+            **more,
         )
-        return self._generation(plan, stream)
 
     def retry(
         self,
@@ -224,8 +228,7 @@ class LLMManager:
         self, conversation_id: str, *, provider: str | None = None, model: str | None = None
     ) -> Compact | None:
         """What `compact` would summarise (its `messages`, `tokens` now), None where there is nothing to."""
-        window, kept = await self._window(conversation_id, provider, model)
-        return window.preview(kept)
+        return await preview(self, conversation_id, provider, model)
 
     async def compact(
         self, conversation_id: str, *, provider: str | None = None, model: str | None = None
@@ -234,8 +237,7 @@ class LLMManager:
 
         The messages stay, and `ConversationManager.uncompact` sends them again. Raises CodaError where it fails.
         """
-        window, kept = await self._window(conversation_id, provider, model)
-        return await window.compact(kept)
+        return await compacted(self, conversation_id, provider, model)
 
     async def suggest_title(
         self, conversation_id: str, *, provider: str | None = None, model: str | None = None
@@ -250,19 +252,8 @@ class LLMManager:
         name, chosen, model = await self.resolve(provider, model)
         return Aside(self.accounts, self.clock, conversation_id, chosen, name, model)
 
-    async def _window(
-        self, conversation_id: str, provider: str | None, model: str | None
-    ) -> tuple[Window, StoredBranch]:
-        kept = await self.store.stored_branch(conversation_id)
-        name, chosen, model = await self.resolve(provider, model)
-
-        def bare(messages: Sequence[LLMMessage]) -> ProviderRequest:
-            return ProviderRequest(model=model, messages=messages, options=sampling(chosen.config))
-
-        stamp = Stamp(conversation_id, self.clock)
-        return Window(self, conversation_id, chosen, name, model, bare, stamp, self._publish), kept
-
-    def _publish(self, event: Event) -> None:
+    def publish(self, event: Event) -> None:
+        """Tell every subscriber; nobody while `config.websocket_events_enabled` is off."""
         if self.config.websocket_events_enabled:
             self._bus.publish(event)
 
@@ -273,7 +264,7 @@ class LLMManager:
     async def _answer(self, plan: Plan, emit: Emit) -> Outcome:
         def publish(event: Event) -> None:
             emit(event)
-            self._publish(event)
+            self.publish(event)
 
         return await Answer(plan, self, publish, self._process_response).run()
 
@@ -283,8 +274,11 @@ class LLMManager:
 
     def price(self, provider: str, model: str, usage: TokenUsage) -> float | None:
         """USD for *usage*, or None where no price is known."""
-        config = self.config.providers.get(provider)
-        return None if config is None else price(config.provider, model, usage, own_host=has_own_address(config))
+        config, prices = self.config.providers.get(provider), self.config.prices
+        if config is None:
+            return None
+        own = has_own_address(config)
+        return price(config.provider, model, usage, own_host=own, name=provider, overrides=prices)
 
     # ---- providers --------------------------------------------------------------------------------------------
 
@@ -318,12 +312,31 @@ class LLMManager:
         return await self.pool.list_models(provider)
 
     async def get_provider_status(self, provider: str, *, model: str | None = None) -> dict[str, Any]:
-        """Whether *provider* answers and has *model* (default: its own), and what this process has asked of it.
+        """Whether *provider* answers and has *model* (default: its own), and what was asked of it, across restarts.
 
         Keys: `provider`, `kind`, `model`, `available`, `reason` (when available: a doubt about the model, or None),
         `hint`, `error`, `latency` (seconds), `request_count`, `total_tokens`, `total_cost` (USD), `error_count`.
         """
-        return await self.pool.status(provider, model=model)
+        from coda_cli.engine.usage.analytics import provider_counts
+
+        status = await self.pool.status(provider, model=model)
+        return status | await provider_counts(self._log, provider, self.accounts.stats(provider))
+
+    async def get_analytics(self) -> dict[str, Any]:
+        """What was asked of whom, and what it cost, across restarts; `usage.analytics` says what is in it.
+
+        `conversations` (`total_conversations`, `total_tokens`, `total_cost` in USD) is of what is kept, `providers`
+        (`request_count`, `total_tokens`, ...) of every request. Raises StoreError.
+        """
+        from coda_cli.engine.usage.analytics import analytics, nothing_stored
+
+        live = {name: self.accounts.stats(name) for name in self.pool.names()}
+        totals = self.store.totals if isinstance(self.store, ConversationManager) else nothing_stored
+        return await analytics(self._log, totals, live)
+
+    @property
+    def _log(self) -> UsageLog | None:
+        return self.accounts.sink if isinstance(self.accounts.sink, UsageLog) else None
 
     # ---- memory and persona -----------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from coda_cli.engine.aside import Aside
 from coda_cli.engine.conversations.context import Compact, Decision, Limits, Send, TooLong, decide
 from coda_cli.engine.conversations.history import sendable
 from coda_cli.engine.conversations.summary import summarise
-from coda_cli.engine.core.config import LLMConfig
+from coda_cli.engine.core.config import LLMConfig, sampling
 from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.core.events import ContextCompacted, ContextCompacting, ContextTrimmed, Event
 from coda_cli.engine.core.messages import LLMMessage
@@ -211,3 +211,42 @@ def _declined(wanted: Compact, kept: StoredBranch) -> bool:
     """Whether a person has undone a summary of nearly the same messages."""
     fresh = set(wanted.ids) - kept.declined
     return len(fresh) < min(_TRY_AGAIN, len(wanted.ids))
+
+
+class CompactHost(WindowHost, Protocol):
+    """What a compaction by hand needs of the manager."""
+
+    async def resolve(self, provider: str | None, model: str | None) -> tuple[str, Provider, str]:
+        """(name, provider, model) for what was asked, defaults filled in. Raises LLMError."""
+        ...
+
+    def publish(self, event: Event) -> None:
+        """Tell every subscriber."""
+        ...
+
+
+async def _by_hand(
+    host: CompactHost, conversation_id: str, provider: str | None, model: str | None
+) -> tuple[Window, StoredBranch]:
+    kept = await host.store.stored_branch(conversation_id)
+    name, chosen, resolved = await host.resolve(provider, model)
+
+    def bare(messages: Sequence[LLMMessage]) -> ProviderRequest:
+        return ProviderRequest(model=resolved, messages=messages, options=sampling(chosen.config))
+
+    stamp = Stamp(conversation_id, host.clock)
+    return Window(host, conversation_id, chosen, name, resolved, bare, stamp, host.publish), kept
+
+
+async def preview(host: CompactHost, conversation_id: str, provider: str | None, model: str | None) -> Compact | None:
+    """What `compacted` would summarise, None where there is nothing to. Raises CodaError."""
+    window, kept = await _by_hand(host, conversation_id, provider, model)
+    return window.preview(kept)
+
+
+async def compacted(
+    host: CompactHost, conversation_id: str, provider: str | None, model: str | None
+) -> StoredSummary | None:
+    """Summarise all but the latest turn of the active branch; None where there is nothing to. Raises CodaError."""
+    window, kept = await _by_hand(host, conversation_id, provider, model)
+    return await window.compact(kept)

@@ -3,8 +3,6 @@
 Once a number is set on it, or a rule made for one of its questions, it is blind no longer.
 """
 
-
-
 from __future__ import annotations
 
 from typing import Final

@@ -14,6 +14,12 @@ from tests.servers.vendors import FakeVendor
 COMMANDS = [
     "",
     "ask",
+    "usage",
+    "finetune",
+    "finetune export",
+    "finetune create",
+    "finetune status",
+    "finetune list",
     "providers",
     "providers status",
     "providers list",
@@ -37,6 +43,9 @@ COMMANDS = [
     "config unset",
     "config set-key",
     "config remove-key",
+    "events",
+    "events schema",
+    "events types",
     "doctor",
 ]
 KEY = "sk-canary-7781"
@@ -232,7 +241,7 @@ def test_every_help_has_an_example(coda: Program) -> None:
 def test_every_list_and_show_takes_json(coda: Program) -> None:
     coda.scripted("x")
     commands = ["providers status", "providers list", "models list", "templates list", "config show", "doctor"]
-    commands += ["providers models s", "config check", "config path"]
+    commands += ["providers models s", "config check", "config path", "usage", "usage --by tag"]
     for command, ran in zip(commands, coda.run_all([[*c.split(), "--json"] for c in commands]), strict=True):
         if command == "config path":  # shows one plain line
             continue

@@ -16,6 +16,7 @@ from coda_cli.settings.schema import (
     BudgetSettings,
     ConversationSettings,
     FunctionCallingSettings,
+    PriceSettings,
     ProviderSettings,
     Settings,
 )
@@ -49,6 +50,7 @@ SETTINGS = Settings(
     enable_caching=True,
     cache_ttl_seconds=12.5,
     budget=BudgetSettings.model_validate({"day": {"usd": 5.0}}),
+    prices={"m": PriceSettings(input=1.0, output=2.0)},
     providers={"full": FULL, "plain": ProviderSettings(type="anthropic")},
     conversation=ConversationSettings(
         max_messages=1,
@@ -87,9 +89,12 @@ def test_every_other_field_arrives() -> None:
     default = LLMConfig()
     for name in LLMConfig.model_fields:
         assert getattr(config, name) != getattr(default, name), f"{name} is the default's"
-        if name not in ("providers", "conversation", "function_calling", "budget"):
+        if name not in ("providers", "conversation", "function_calling", "budget", "prices"):
             assert getattr(config, name) == getattr(SETTINGS, name)
     assert config.conversation.model_dump() == SETTINGS.conversation.model_dump()
+    assert {name: one.model_dump() for name, one in config.prices.items()} == {
+        name: one.model_dump() for name, one in SETTINGS.prices.items()
+    }
     assert config.budget.model_dump() == SETTINGS.budget.model_dump()
     assert config.function_calling.model_dump() == SETTINGS.function_calling.model_dump()
 

@@ -27,6 +27,7 @@ from coda_cli.engine.core.messages import system, user
 from coda_cli.engine.core.ports import ProviderRequest
 from coda_cli.engine.core.usage import FinishReason
 from coda_cli.engine.providers.local import transformers_engine
+from coda_cli.engine.providers.local.adapter import adapter_of
 from coda_cli.engine.providers.local.chat_template import plain_chat, render_chat
 from coda_cli.engine.providers.local.detokenize import Detokenizer, StopText
 from coda_cli.engine.providers.local.provider import LocalProvider
@@ -420,3 +421,58 @@ def test_a_stop_text_cuts_wherever_the_chunks_are_split(chunks: list[str], stops
     cuts = [at for stop in stops if (at := whole.find(stop)) >= 0]
     filtered = StopText(stops)
     assert "".join([filtered.feed(chunk) for chunk in chunks] + [filtered.flush()]) == whole[: min(cuts, default=None)]
+
+
+# ---- adapters -------------------------------------------------------------------------------------------------------
+
+
+def _adapter(folder: Path, up: float, width: int = 32, **config: Any) -> Path:
+    """A LoRA adapter of rank 2 for both layers' first projection, as PEFT writes it, all of whose B is *up*."""
+    torch: Any = importlib.import_module("torch")
+    tensors = {}
+    torch.manual_seed(1)
+    for layer in range(2):
+        name = f"base_model.model.model.layers.{layer}.self_attn.q_proj"
+        tensors[f"{name}.lora_A.weight"] = torch.randn(2, width)
+        tensors[f"{name}.lora_B.weight"] = torch.full((width, 2), up)
+    folder.mkdir()
+    importlib.import_module("safetensors.torch").save_file(tensors, folder / "adapter_model.safetensors")
+    made = {"peft_type": "LORA", "r": 2, "lora_alpha": 8, "bias": "none", "target_modules": ["q_proj"], **config}
+    (folder / "adapter_config.json").write_text(json.dumps(made))
+    return folder
+
+
+@pytest.mark.parametrize(("config", "factor"), [({}, 4.0), ({"use_rslora": True}, 8 / 2**0.5)])
+async def test_an_adapter_is_added_to_the_weights(
+    config: dict[str, Any], factor: float, tiny: Path, tmp_path: Path
+) -> None:
+    torch: Any = importlib.import_module("torch")
+    found = adapter_of({"adapter": str(_adapter(tmp_path / "lora", 0.5, **config))}, "safetensors")
+    plain, changed = TransformersEngine(tiny, device="cpu"), TransformersEngine(tiny, device="cpu", adapter=found)
+    await plain.load()
+    await changed.load()
+    tensors = importlib.import_module("safetensors.torch").load_file(tmp_path / "lora" / "adapter_model.safetensors")
+    for layer in range(2):
+        name = f"model.layers.{layer}.self_attn.q_proj"
+        a, b = (tensors[f"base_model.model.{name}.lora_{which}.weight"] for which in "AB")
+        expected = plain._model.get_parameter(f"{name}.weight") + factor * (b @ a)
+        assert torch.allclose(changed._model.get_parameter(f"{name}.weight"), expected, atol=1e-6)
+        other = f"model.layers.{layer}.self_attn.k_proj.weight"
+        assert torch.equal(changed._model.get_parameter(other), plain._model.get_parameter(other))
+    assert _text(await _collect(changed, Sampling(max_tokens=20, temperature=0)))
+
+
+async def test_an_adapter_of_another_model_does_not_fit(tiny: Path, tmp_path: Path) -> None:
+    found = adapter_of({"adapter": str(_adapter(tmp_path / "lora", 0.5, width=48))}, "safetensors")
+    with pytest.raises(LLMProviderUnavailableError, match="does not fit"):
+        await TransformersEngine(tiny, device="cpu", adapter=found).load()
+
+
+async def test_the_adapter_of_the_settings_is_used(tiny: Path, tmp_path: Path) -> None:
+    seen = []
+    for up in (0.0, 5.0):
+        extra = {"device": "cpu", "adapter": str(_adapter(tmp_path / f"lora-{up}", up))}
+        provider = LocalProvider(ProviderConfig(provider=LLMProvider.LOCAL, model=str(tiny), extra_params=extra))
+        request = ProviderRequest(str(tiny), [user("hello")], options={"temperature": 0.0, "max_tokens": 30})
+        seen.append(_text([event async for event in provider.stream(request)]))
+    assert seen[0] != seen[1]

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig
+from coda_cli.engine.core.prices import TokenPrices
 from coda_cli.engine.core.usage import TokenUsage
 from coda_cli.engine.manager import LLMManager
-from coda_cli.engine.usage.prices import price
+from coda_cli.engine.usage.prices import exact_price, price
 
 MILLION = Decimal(1_000_000)
 
@@ -124,3 +125,68 @@ def test_only_the_vendors_own_host_has_the_vendors_prices(
     config = ProviderConfig(provider=LLMProvider.OPENAI, api_base=base)
     manager = LLMManager(LLMConfig(providers={"p": config}))
     assert (manager.price("p", "gpt-4o-mini", USED) is not None) is priced
+
+
+@pytest.mark.parametrize("kind", list(LLMProvider))
+@pytest.mark.parametrize("own_host", [False, True])
+@pytest.mark.parametrize("key", ["p/gpt-4o-mini", "gpt-4o-mini"])
+def test_what_a_person_says_wins_over_the_table(kind: LLMProvider, own_host: bool, key: str) -> None:
+    own = {key: TokenPrices(input=3.0, output=7.1)}
+    usage = TokenUsage(input_tokens=1_000, output_tokens=10, cached_tokens=400)
+    found = exact_price(kind, "gpt-4o-mini", usage, own_host=own_host, name="p", overrides=own)
+    assert found == Decimal("0.003071")  # 1,000 x $3 + 10 x $7.1, a million
+
+
+def test_a_price_for_one_provider_is_not_that_of_another_and_wins_over_that_for_all() -> None:
+    own = {"p/m": TokenPrices(input=1.0, output=1.0), "m": TokenPrices(input=2.0, output=2.0)}
+    found = [exact_price(LLMProvider.CUSTOM, "m", USED, name=name, overrides=own) for name in ("p", "q")]
+    assert found == [Decimal("0.000015"), Decimal("0.00003")]
+    assert exact_price(LLMProvider.CUSTOM, "other", USED, name="p", overrides=own) is None
+
+
+def test_every_kind_of_token_has_the_persons_own_price() -> None:
+    own = TokenPrices(
+        input=1.0,
+        output=2.0,
+        cached_input=0.1,
+        cache_write=1.25,
+        cache_write_1h=4.0,
+        input_audio=40.0,
+        output_audio=80.0,
+    )
+    usage = TokenUsage(
+        input_tokens=1_000,  # 1,000 - 100 cached - 300 written - 50 audio = 550 x $1     =   550
+        cached_tokens=100,  # x $0.1                                                     =    10
+        cache_write_tokens=300,  # 200 of them x $1.25                                   =   250
+        cache_write_1h_tokens=100,  # x $4                                               =   400
+        input_audio_tokens=50,  # x $40                                                  = 2,000
+        output_tokens=60,  # 60 - 20 audio = 40 x $2                                     =    80
+        output_audio_tokens=20,  # x $80                                                 = 1,600
+        reasoning_tokens=10,  # among the output
+    )
+    assert exact_price(LLMProvider.CUSTOM, "m", usage, overrides={"m": own}) == Decimal("0.00489")
+
+
+@pytest.mark.parametrize("usage", [TokenUsage(), TokenUsage(input_tokens=5, cached_tokens=9, output_tokens=1)])
+def test_counts_that_were_not_told_or_contradict_each_other_are_unpriced_even_so(usage: TokenUsage) -> None:
+    own = {"m": TokenPrices(input=1.0, output=1.0)}
+    assert exact_price(LLMProvider.CUSTOM, "m", usage, overrides=own) is None
+
+
+def test_the_batch_api_costs_half() -> None:
+    usage = TokenUsage(input_tokens=1_000_000, output_tokens=1_000_000)
+    for kind, model in ((LLMProvider.OPENAI, "gpt-6-luna"), (LLMProvider.ANTHROPIC, "claude-haiku-4-5")):
+        whole, batch = (exact_price(kind, model, usage, batch=batch) for batch in (False, True))
+        assert whole is not None
+        assert batch == whole / 2
+
+
+def test_audio_of_a_model_whose_audio_has_no_price_is_unpriced() -> None:
+    heard = TokenUsage(input_tokens=100, output_tokens=10, input_audio_tokens=50)
+    assert price(LLMProvider.OPENAI, "gpt-4o-audio-preview", heard) is None
+    assert price(LLMProvider.OPENAI, "gpt-audio", heard) is not None
+
+
+@pytest.mark.parametrize("model", ["ft:gpt-4o-mini-2024-07-18:me:name:abc123", "ft:gpt-9-never:me:name:abc123"])
+def test_a_fine_tuned_model_has_the_price_of_its_row_or_none(model: str) -> None:
+    assert (price(LLMProvider.OPENAI, model, USED) is None) is ("never" in model)

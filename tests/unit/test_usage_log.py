@@ -13,14 +13,16 @@ import pytest
 
 from coda_cli.engine.core.ports import UsageRecord
 from coda_cli.engine.core.usage import TokenUsage
-from coda_cli.engine.usage.log import Totals, UsageLog
+from coda_cli.engine.usage.analytics import by_provider
+from coda_cli.engine.usage.log import UsageLog
+from coda_cli.engine.usage.sums import Sums
 
 RECORD = UsageRecord(
     time=1_790_000_000.12345,
     conversation_id="conv-1",
     provider="p",
     model="m",
-    usage=TokenUsage(input_tokens=10, output_tokens=5, cached_tokens=4, reasoning_tokens=2),
+    usage=TokenUsage(input_tokens=10, output_tokens=5, cached_tokens=4, cache_write_tokens=1, reasoning_tokens=2),
     cost=0.25,
     latency=1.23456,
     first_token=0.12345,
@@ -70,11 +72,14 @@ def test_a_line_has_the_documented_fields_and_no_text() -> None:
         "model": "m",
         "input": 10,
         "cached": 4,
+        "cache_write": 1,
         "output": 5,
         "reasoning": 2,
         "price": 0.25,
         "latency": 1.235,
         "first_token": 0.123,
+        "rate": 1.8,
+        "hit": False,
         "retries": 1,
         "status": "complete",
         "error": None,
@@ -194,12 +199,13 @@ def test_a_damaged_line_is_passed_over(damage: bytes) -> None:
         file.write(damage + b"\n")
     log.record(RECORD)
     assert len(list(log.lines())) == 2
-    assert log.totals() == {"p": Totals(requests=2, tokens=30, cost=0.5)}
+    (sums,) = by_provider(log).values()
+    assert (sums.requests, sums.tokens, sums.cost) == (2, 30, 0.5)
 
 
 def test_no_log_is_no_lines() -> None:
     assert list(UsageLog().lines()) == []
-    assert UsageLog().totals() == {}
+    assert by_provider(UsageLog()) == {}
 
 
 def test_totals_are_by_provider_and_count_what_has_no_price() -> None:
@@ -207,22 +213,32 @@ def test_totals_are_by_provider_and_count_what_has_no_price() -> None:
     log.record(RECORD)
     log.record(made(cost=None, error="LLMTimeoutError"))
     log.record(made(provider="q", cost=0.0, usage=TokenUsage()))
-    assert log.totals() == {
-        "p": Totals(requests=2, tokens=30, cost=0.25, unpriced=1, errors=1),
-        "q": Totals(requests=1, tokens=0, cost=0.0),
+    per = {"input": 10, "cached": 4, "cache_write": 1, "output": 5, "reasoning": 2, "retries": 1}
+    twice = {name: 2 * number for name, number in per.items()}
+    assert by_provider(log) == {
+        "p": Sums(requests=2, cost=0.25, unpriced=1, errors=1, **twice),
+        "q": Sums(requests=1, retries=1),
     }
 
 
 @pytest.mark.parametrize(
     "line",
-    ['{"provider": 5, "price": 1}', '{"price": 1}', '{"provider": "p", "input": "7", "output": null, "price": "x"}'],
+    [
+        '{"time": 1, "provider": 5, "price": 1}',
+        '{"time": 1, "price": 1}',
+        '{"time": 1, "provider": "p", "input": "7", "output": null, "price": "x"}',
+        '{"time": "x", "provider": "p", "input": 7, "price": 1}',
+        '{"time": 1e300, "provider": "p", "input": 7, "price": 1}',
+        '{"time": 1, "provider": "p", "input": -7, "latency": -1, "first_token": "x", "rate": [], "price": -1}',
+        '{"time": 1, "provider": "p", "input": 1e3, "output": true, "reasoning": 1e999, "price": 1e300}',
+    ],
 )
 def test_fields_of_another_type_do_not_break_the_totals(line: str) -> None:
     log = UsageLog()
     log.record(RECORD)
     with log.path.open("a") as file:
         file.write(line + "\n")
-    totals = log.totals()
+    totals = by_provider(log)
     assert set(totals) == {"p"}
     assert (totals["p"].tokens, totals["p"].cost) == (15, 0.25)
 
@@ -231,8 +247,8 @@ def test_a_line_without_a_number_where_the_price_stands_does_not_poison_the_sum(
     log = UsageLog()
     log.record(RECORD)
     with log.path.open("a") as file:
-        file.write('{"provider": "p", "price": NaN}\n{"provider": "p", "price": true}\n')
-    assert log.totals()["p"].cost == 0.25
+        file.write('{"time": 1, "provider": "p", "price": NaN}\n{"time": 1, "provider": "p", "price": true}\n')
+    assert by_provider(log)["p"].cost == 0.25
 
 
 def test_names_beyond_ascii_and_half_characters_are_written() -> None:

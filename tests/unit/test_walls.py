@@ -9,6 +9,7 @@ import sys
 import pytest
 
 HEAVY = {
+    "aiohttp",
     "anthropic",
     "genai_prices",
     "httpx",

@@ -15,6 +15,8 @@ from coda_cli.engine.usage.tokens import text_tokens
 _GUESS: Final = 500
 """Tokens of an answer while none has come and no limit is set."""
 
+_ROUNDING: Final = 1e-9
+
 
 class BudgetSpentError(CodaError):
     """The limit is reached."""
@@ -35,6 +37,7 @@ class Budget:
         self._price = price
         self._most = most
         self._reserved = 0.0
+        self._open = 0
         self._longest = 0
         self._changed = asyncio.Event()
 
@@ -50,8 +53,8 @@ class Budget:
     async def reserve(self, job: Job) -> float:
         """USD that are reserved for *job*, once there is room. Raises BudgetSpentError where there will be none."""
         estimate = self.estimate(job)
-        while self.spent + self._reserved + estimate > self.limit:
-            if self._reserved <= 0:
+        while self.spent + self._reserved + estimate > self.limit + _ROUNDING:
+            if not self._open:
                 raise BudgetSpentError(
                     f"the budget of ${self.limit:g} is spent: ${self.spent:.4f} so far, the next one may cost "
                     f"${estimate:.4f}",
@@ -60,11 +63,13 @@ class Budget:
             self._changed.clear()
             await self._changed.wait()
         self._reserved += estimate
+        self._open += 1
         return estimate
 
     def settle(self, reserved: float, cost: float | None, output_tokens: int) -> None:
         """The request is over and cost *cost*."""
-        self._reserved = max(0.0, self._reserved - reserved)
+        self._open -= 1
+        self._reserved = self._reserved - reserved if self._open else 0.0  # sums of floats leave crumbs
         self.spent += cost or 0.0
         self._longest = max(self._longest, output_tokens)
         self._changed.set()

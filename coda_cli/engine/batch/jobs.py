@@ -59,8 +59,8 @@ def job(prompt_id: str, prompt: Prompt, to: Target, extra: Mapping[str, Any] = {
 class Source:
     """The requests that a stream of lines asks for.
 
-    `tell` hears of each bad line. `bad`, `prompts` (good lines) and `skipped` (requests that were answered earlier)
-    count while it is read; `names` knows all ids.
+    `tell` hears of each bad line, `extra` gives more fields of a result. `bad`, `prompts` (good lines) and `skipped`
+    (requests that were answered earlier) count while it is read; `names` knows all ids.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Source:
         is_done: Callable[[int], bool],
         tell: Callable[[BadLineError], None],
         limit: int | None = None,
-        extra: Mapping[str, Any] | None = None,
+        extra: Callable[[Prompt, Target], Mapping[str, Any]] = lambda prompt, to: {},
     ) -> None:
         self._lines = lines
         self._defaults = defaults
@@ -80,7 +80,7 @@ class Source:
         self._is_done = is_done
         self._tell = tell
         self._limit = limit
-        self._extra = extra or {}
+        self._extra = extra
         self.names = Names()
         self.bad = 0
         self.prompts = 0
@@ -100,7 +100,7 @@ class Source:
                 continue
             prompt, name = named
             self.prompts += 1
-            wanted = [job(name, prompt, to, self._extra) for to in self._targets]
+            wanted = [job(name, prompt, to, self._extra(prompt, to)) for to in self._targets]
             open_ = [one for one in wanted if not self._is_done(one.key)]
             self.skipped += len(wanted) - len(open_)
             if open_ and asked == self._limit:

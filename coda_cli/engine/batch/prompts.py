@@ -157,7 +157,7 @@ def _prompt(value: dict[str, Any], line: int, index: int, defaults: Defaults) ->
         schema=schema if schema is not None else defaults.schema,
         metadata=value.get("metadata"),
     )
-    return _hashed(made)
+    return hashed(made)
 
 
 def _id(value: object) -> str:
@@ -225,7 +225,8 @@ def _message(value: object) -> LLMMessage:
     return message
 
 
-def _hashed(prompt: Prompt) -> Prompt:
+def hashed(prompt: Prompt) -> Prompt:
+    """*prompt* with its hash."""
     asked: dict[str, Any] = {"text": prompt.text}
     for name in ("system", "options", "schema"):
         if found := getattr(prompt, name):

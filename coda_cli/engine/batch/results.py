@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import itertools
 import json
 import os
 import stat
@@ -20,6 +21,7 @@ from typing import Any, Final, Protocol
 
 from coda_cli.engine.batch.prompts import key_of
 from coda_cli.engine.core.errors import CodaError, UsageError
+from coda_cli.engine.core.usage import TokenUsage
 from coda_cli.engine.providers.local.background import in_background
 
 Record = dict[str, Any]
@@ -54,6 +56,12 @@ def encoded(record: Record) -> bytes:
     """*record* as one line."""
     text = json.dumps(record, ensure_ascii=False, separators=(",", ":"), default=str)
     return text.translate(_ENDS).encode("utf-8", "replace") + b"\n"
+
+
+def counts(usage: TokenUsage) -> dict[str, int]:
+    """The counts of *usage* that say something."""
+    said = usage.model_dump(exclude_defaults=True)
+    return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, **said}
 
 
 def is_result(record: Record) -> bool:
@@ -133,10 +141,21 @@ class ResultFile:
 
     def records(self) -> Iterator[Record | None]:
         """Every line's object in the order of the file, None for a damaged line."""
+        for record, _, _ in self.places():
+            yield record
+
+    def places(self) -> Iterator[tuple[Record | None, int, int]]:
+        """The same with each line's offset and length in bytes."""
+        offset = 0
         with os.fdopen(os.dup(self._fd), "rb") as file:
             file.seek(0)
             for line in file:
-                yield _parsed(line)
+                yield _parsed(line), offset, len(line)
+                offset += len(line)
+
+    def at(self, offset: int, length: int) -> Record:
+        """The result in that place."""
+        return _parsed(os.pread(self._fd, length, offset)) or {}
 
     def is_done(self, key: int) -> bool:
         """Whether the request known by *key* is complete in the file."""
@@ -206,20 +225,16 @@ class ResultFile:
         is replaced whole or not at all. Raises OSError.
         """
         places: dict[int, tuple[tuple[int, ...], int, int]] = {}
-        offset = 0
-        with os.fdopen(os.dup(self._fd), "rb") as file:
-            file.seek(0)
-            for line in file:
-                record = _parsed(line)
-                if record is None or not is_result(record) or not known(str(record["id"])):
-                    return False
-                places.pop(record_key(record), None)
-                places[record_key(record)] = (rank(record), offset, len(line))
-                offset += len(line)
+        size = 0
+        for record, offset, length in self.places():
+            if record is None or not is_result(record) or not known(str(record["id"])):
+                return False
+            places.pop(record_key(record), None)
+            places[record_key(record)] = (rank(record), offset, length)
+            size += length
         wanted = sorted(places.values())
-        if [place[1] for place in wanted] == [place[1] for place in places.values()] and offset == sum(
-            place[2] for place in wanted
-        ):
+        in_order = all(one[1] < next_[1] for one, next_ in itertools.pairwise(wanted))
+        if in_order and size == sum(length for _, _, length in wanted):
             return False
         mode = stat.S_IMODE(os.fstat(self._fd).st_mode)
         target = self.path.resolve()

@@ -13,7 +13,7 @@ from typing import Final
 from coda_cli.engine.batch.budget import Budget, BudgetSpentError
 from coda_cli.engine.batch.jobs import Job
 from coda_cli.engine.batch.pace import Pace
-from coda_cli.engine.batch.results import COMPLETE, Record, Sink
+from coda_cli.engine.batch.results import COMPLETE, Record, Sink, counts
 from coda_cli.engine.batch.store import PassingStore
 from coda_cli.engine.core.errors import (
     CodaError,
@@ -255,13 +255,13 @@ def result(
     status = response.status.value
     described = error.describe() if isinstance(error, LLMError) else None
     more: Record = {}
-    if error is None and job.prompt.schema is not None and not is_json(response.content):
-        status, described = "invalid", {"type": "NotJSON", "message": "the answer is not JSON"}
-    elif error is None and job.read is not None:
+    if error is None and job.read is not None:
         try:
             more = dict(job.read(response.content))
         except ValueError as exc:
             status, described = "invalid", {"type": "Unreadable", "message": str(exc)}
+    elif error is None and job.prompt.schema is not None and not is_json(response.content):
+        status, described = "invalid", {"type": "NotJSON", "message": "the answer is not JSON"}
     return {
         "id": job.id,
         "index": job.prompt.index,
@@ -271,7 +271,7 @@ def result(
         "text": response.content,
         "model": response.model or job.target.model,
         "provider": response.provider or job.target.provider,
-        "usage": response.usage.model_dump(),
+        "usage": counts(response.usage),
         "cost_usd": response.cost,
         "latency": round(latency, 3),
         "first_token": None if first_token is None else round(first_token, 3),

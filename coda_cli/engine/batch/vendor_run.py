@@ -11,7 +11,7 @@ from typing import Any, Final
 from coda_cli.engine.batch import vendor_state
 from coda_cli.engine.batch.jobs import Job
 from coda_cli.engine.batch.prompts import key_of
-from coda_cli.engine.batch.results import COMPLETE, Record, ResultFile
+from coda_cli.engine.batch.results import COMPLETE, Record, ResultFile, counts
 from coda_cli.engine.batch.run import is_json
 from coda_cli.engine.batch.vendor import DISCOUNT, MOST_BYTES, MOST_REQUESTS, Answered, BatchState, VendorBatches
 from coda_cli.engine.batch.vendor_state import Line, Submitted
@@ -173,7 +173,7 @@ def _record(batch: Submitted, line: Line, answer: Answered, price: PriceOf) -> R
         "text": answer.text,
         "model": answer.model or batch.model,
         "provider": batch.provider,
-        "usage": answer.usage.model_dump(),
+        "usage": counts(answer.usage),
         "cost_usd": None if full is None else full * DISCOUNT,
         "latency": None,
         "first_token": None,

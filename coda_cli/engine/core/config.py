@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
 
+from coda_cli.engine.core.prices import TokenPrices
 from coda_cli.engine.core.tools import ApprovalMode
 
 
@@ -142,6 +143,7 @@ class LLMConfig(_Config):
     enable_caching: bool = False
     cache_ttl_seconds: float = Field(default=3600, gt=0)
     budget: BudgetConfig = Field(default_factory=BudgetConfig)
+    prices: dict[str, TokenPrices] = Field(default_factory=dict)
     offline: bool = False
 
     @property

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final, Literal, Protocol, Union, cast, get_arg
 
 from pydantic import BaseModel
 
+from coda_cli.engine.core.config import BudgetConfig, BudgetLimit
 from coda_cli.engine.core.events import SCHEMA_VERSION, Event
 from coda_cli.engine.core.prompts import Adapted, Noticed
 from coda_cli.engine.core.tools import Decision, Touches
@@ -222,13 +223,14 @@ def _list_of(name: str) -> Schema:
 
 def _shapes() -> dict[tuple[str, str], Schema]:
     """What (event, field) holds, where its hint is wider than the truth; the event "" stands for all."""
+    budgets = [name for name, field in BudgetConfig.model_fields.items() if field.annotation is BudgetLimit]
     ended = [Status.INCOMPLETE.value, Status.ERROR.value]
     return {
         ("", "calls"): _list_of("ToolCall"),
         ("", "error"): _ref("Error"),
         ("", "decision"): _enum(Decision),
         ("", "finish_reason"): _enum(FinishReason),
-        ("", "scope"): {"type": "string", "enum": ["request", "conversation", "day", "month"]},
+        ("", "scope"): {"type": "string", "enum": budgets},
         ("", "unit"): {"type": "string", "enum": ["usd", "tokens"]},
         ("approval_requested", "request"): _ref("ApprovalRequest"),
         ("memory_update", "changes"): _list_of("MemoryChange"),

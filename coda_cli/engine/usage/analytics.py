@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
@@ -24,6 +25,19 @@ class StoredTotals(Protocol):
     def tokens(self) -> int: ...
     @property
     def cost(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Nothing:
+    conversations: int = 0
+    messages: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+
+
+async def nothing_stored() -> StoredTotals:
+    """For a store that does not count."""
+    return _Nothing()
 
 
 class Live(Protocol):

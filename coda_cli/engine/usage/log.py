@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import fcntl
 import json
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,17 +22,6 @@ from coda_cli.engine.core.ports import UsageRecord
 UNPRICED: Final = "unpriced"
 _SHORTEST: Final = 0.05
 """Seconds that an answer must take to tell a rate: a shorter one came in one piece."""
-
-
-@dataclass(slots=True)
-class Totals:
-    """Sums over requests; `cost` in USD over the priced ones, `unpriced` counts the others."""
-
-    requests: int = 0
-    tokens: int = 0
-    cost: float = 0.0
-    unpriced: int = 0
-    errors: int = 0
 
 
 class UsageLog:
@@ -100,24 +87,6 @@ class UsageLog:
                 if isinstance(value, dict):
                     yield value
 
-    def totals(self) -> dict[str, Totals]:
-        """Sums by provider name."""
-        out: dict[str, Totals] = {}
-        for line in self.lines():
-            name = line.get("provider")
-            if not isinstance(name, str):
-                continue
-            sums = out.setdefault(name, Totals())
-            sums.requests += 1
-            sums.tokens += _number(line.get("input")) + _number(line.get("output"))
-            price = line.get("price")
-            if isinstance(price, int | float) and not isinstance(price, bool) and math.isfinite(price):
-                sums.cost += price
-            else:
-                sums.unpriced += 1
-            sums.errors += line.get("error") is not None
-        return out
-
 
 def rate(tokens: int, latency: float, first_token: float | None) -> float | None:
     """Tokens a second after the first one; None where the answer came in one piece, or not at all.
@@ -126,10 +95,6 @@ def rate(tokens: int, latency: float, first_token: float | None) -> float | None
     """
     seconds = latency - first_token if first_token is not None else 0.0
     return (tokens - 1) / seconds if tokens > 1 and seconds >= _SHORTEST else None
-
-
-def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0
 
 
 def _append(fd: int, line: bytes) -> None:

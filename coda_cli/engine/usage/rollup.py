@@ -30,6 +30,7 @@ _VERSION: Final = 1
 _CHUNK: Final = 8 << 20  # bytes that are read, and taken in, at once
 _SEAL: Final = 4096  # bytes before the place reached, by which a rewritten log is known
 _COLUMNS: Final = ", ".join(f"{name} {'REAL' if name == 'cost' else 'INTEGER'} NOT NULL" for name in NAMES)
+_TYPES: Final = [float if name == "cost" else int for name in NAMES]
 _SPEEDS: Final = "latency BLOB, first BLOB, rate BLOB"
 _BY_MODEL: Final = "PRIMARY KEY (day, provider, model)"
 _TABLES: Final = ("state", "daily", "chat")
@@ -124,8 +125,9 @@ def _reached(db: sqlite3.Connection, log: BinaryIO, status: os.stat_result) -> i
     dev, ino, place, seal, zone, lines = row
     if (dev, ino, zone) != (status.st_dev, status.st_ino, _zone()) or type(place) is not int:
         return None
-    counted = [db.execute(f"SELECT total(requests) FROM {table}").fetchone()[0] for table in ("daily", "chat")]  # noqa: S608 - our own names
-    if counted != [lines, lines] or not 0 <= place <= status.st_size or _seal(log, place) != seal:
+    counting = "SELECT total(requests), total(typeof(cost) <> 'real') FROM"
+    counted = [db.execute(f"{counting} {table}").fetchone() for table in ("daily", "chat")]
+    if counted != [(lines, 0)] * 2 or not 0 <= place <= status.st_size or _seal(log, place) != seal:
         return None
     return place
 
@@ -253,7 +255,7 @@ def sums(
     )
     out: dict[str | int, Sums] = {}
     for name, *values in found:
-        if not isinstance(name, str | int) or not all(type(v) in (int, float) for v in values):
+        if not isinstance(name, str | int) or [type(value) for value in values] != _TYPES:
             raise sqlite3.DatabaseError("a damaged row")
         out[name] = Sums(*values)
     return out

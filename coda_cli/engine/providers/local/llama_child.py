@@ -99,6 +99,8 @@ def _params(xllamacpp: Any, given: dict[str, Any], gpu: bool) -> Any:
     # Small batches: between two of them a cancelled request is noticed and progress is told.
     p.n_batch = p.n_ubatch = 512 if gpu else 64
     p.cache_ram_mib = given["cache_mib"]
+    if given["adapter"]:
+        p.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(given["adapter"], 1.0)]
     p.cpuparams.n_threads = p.cpuparams_batch.n_threads = given["n_threads"] or _threads()
     if given["n_gpu_layers"] is not None:
         p.n_gpu_layers = given["n_gpu_layers"]

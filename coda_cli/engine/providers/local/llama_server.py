@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from coda_cli.engine.core.errors import LLMError, LLMProviderUnavailableError
+from coda_cli.engine.providers.local.adapter import Adapter
 from coda_cli.engine.providers.local.background import in_background
 from coda_cli.engine.providers.local.fetch import human_size
 from coda_cli.engine.providers.local.gguf import GgufHead, cut_off, read_head
@@ -46,6 +47,7 @@ class LlamaParams:
     n_threads: int | None = None
     n_gpu_layers: int | None = None
     cache_mib: int = CACHE_MIB
+    adapter: Adapter | None = None
 
 
 class LlamaServer:
@@ -160,6 +162,7 @@ class LlamaServer:
             "n_threads": self.params.n_threads,
             "n_gpu_layers": self.params.n_gpu_layers,
             "cache_mib": self.params.cache_mib,
+            "adapter": str(self.params.adapter.path) if self.params.adapter is not None else None,
             "need": need,
         }
         with (folder / "stderr").open("wb") as stderr:
@@ -195,8 +198,9 @@ class LlamaServer:
                     hint="close other programs, lower `n_ctx` in extra_params, or choose a smaller model",
                 )
             case "load":
+                beside = f" with {self.params.adapter.path.name}" if self.params.adapter is not None else ""
                 return LLMProviderUnavailableError(
-                    f"llama.cpp cannot load {self.path}: {_damage(self.path, head) or message}",
+                    f"llama.cpp cannot load {self.path}{beside}: {_damage(self.path, head) or message}",
                     hint="the file may be damaged or too new for this engine: download it again, or update xllamacpp",
                 )
             case _:

@@ -1,9 +1,10 @@
 """Models on this machine: a GGUF file through llama.cpp, a safetensors folder through transformers.
 
 No model (or `smollm2`) means the built-in one, fetched with the first message. `extra_params` for both engines:
-`device` (auto, cpu, cuda, metal or mps); llama.cpp: `n_ctx` (tokens, default 8192 or the model's window if smaller),
-`n_threads`, `n_gpu_layers`, `cache_ram_mib`; transformers: `dtype` (auto, float32, float16, bfloat16),
-`chat_template_kwargs`. Everything else goes to the engine as a sampling option.
+`device` (auto, cpu, cuda, metal or mps), `adapter` (a LoRA adapter: a GGUF file, or a PEFT folder); llama.cpp: `n_ctx`
+(tokens, default 8192 or the model's window if smaller), `n_threads`, `n_gpu_layers`, `cache_ram_mib`; transformers:
+`dtype` (auto, float32, float16, bfloat16), `chat_template_kwargs`. Everything else goes to the engine as a sampling
+option.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from coda_cli.engine.core.profiles import Dialect, ModelProfile
 from coda_cli.engine.providers.base import BaseLLMProvider
 from coda_cli.engine.providers.http import LeanTransport
 from coda_cli.engine.providers.local import library, llama_server, weights
+from coda_cli.engine.providers.local.adapter import Adapter, adapter_of
 from coda_cli.engine.providers.local.background import in_background
 from coda_cli.engine.providers.local.chat_template import ChatMessage
 from coda_cli.engine.providers.local.fetch import Progress
@@ -48,7 +50,7 @@ from coda_cli.engine.providers.wire import JSON, events, parse_json, whole
 from coda_cli.engine.sent import record
 
 _ENGINE_OPTIONS: Final = frozenset(
-    {"device", "n_ctx", "n_threads", "n_gpu_layers", "cache_ram_mib", "dtype", "chat_template_kwargs"}
+    {"device", "adapter", "n_ctx", "n_threads", "n_gpu_layers", "cache_ram_mib", "dtype", "chat_template_kwargs"}
 )
 _DEVICES: Final = {"auto": "auto", "cpu": "cpu", "cuda": "cuda", "metal": "metal", "mps": "metal", "gpu": "gpu"}
 _TINY: Final = 1e9  # parameters
@@ -212,19 +214,23 @@ class LocalProvider(BaseLLMProvider):
         if where.kind == "safetensors":
             check_libraries()
             check_folder(where.path)
+            adapter_of(self.config.extra_params, "safetensors")
             return
         llama_server.check_engine()
+        adapter_of(self.config.extra_params, "gguf")
         if not where.default or weights.default_path().exists():
             read_head(where.path)
         elif self._offline:
             weights.ensure_default(offline=True)
 
 
-_engines: dict[tuple[Path, str, str], TransformersEngine] = {}
+_Key = tuple[Path, str, str, Adapter | None]
+_engines: dict[_Key, TransformersEngine] = {}
 
 
-def _engine_key(folder: Path, options: Mapping[str, Any]) -> tuple[Path, str, str]:
-    return folder.resolve(), str(options.get("device", "auto")), str(options.get("dtype", "auto"))
+def _engine_key(folder: Path, options: Mapping[str, Any]) -> _Key:
+    adapter = adapter_of(options, "safetensors")
+    return folder.resolve(), str(options.get("device", "auto")), str(options.get("dtype", "auto")), adapter
 
 
 def _engine(folder: Path, options: Mapping[str, Any]) -> TransformersEngine:
@@ -233,8 +239,8 @@ def _engine(folder: Path, options: Mapping[str, Any]) -> TransformersEngine:
     for other in [name for name in _engines if name != key]:
         engine = _engines.pop(other)
         threading.Thread(target=engine.close, name="coda-unload", daemon=True).start()
-    _, device, dtype = key
-    return _engines.setdefault(key, TransformersEngine(folder, device, dtype))
+    _, device, dtype, adapter = key
+    return _engines.setdefault(key, TransformersEngine(folder, device, dtype, adapter))
 
 
 async def _transformers(
@@ -279,6 +285,7 @@ def _llama_params(options: Mapping[str, Any]) -> LlamaParams:
                 n_threads=_whole(options, "n_threads", least=1),
                 n_gpu_layers=_whole(options, "n_gpu_layers", least=-1),
                 cache_mib=_whole(options, "cache_ram_mib") or llama_server.CACHE_MIB,
+                adapter=adapter_of(options, "gguf"),
             )
         case _:
             raise LLMInvalidRequestError(

@@ -73,7 +73,8 @@ def check_folder(folder: Path) -> dict[str, object]:
             config = found if name == "config.json" else config
     if (folder / "adapter_config.json").exists():
         raise LLMUnsupportedError(
-            f"{folder} is an adapter for another model, not a model", hint="name the model it was merged into"
+            f"{folder} is an adapter for another model, not a model",
+            hint="name its model, and this as `adapter` in extra_params",
         )
     tensors = sorted(folder.glob("*.safetensors"))
     if not tensors:
@@ -83,12 +84,15 @@ def check_folder(folder: Path) -> dict[str, object]:
             hint="pickled weights can run code and are refused; look for a safetensors or GGUF version",
         )
     for file in tensors:
-        _check_safetensors(file)
+        check_safetensors(file)
     return config
 
 
-def _check_safetensors(path: Path) -> None:
-    """Compare the header of a safetensors file with its size (format: 8 bytes length, JSON, data)."""
+def check_safetensors(path: Path) -> None:
+    """Compare the header of a safetensors file with its size (format: 8 bytes length, JSON, data).
+
+    Raises LLMProviderUnavailableError for a damaged one.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")

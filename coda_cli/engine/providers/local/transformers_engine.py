@@ -26,6 +26,7 @@ from coda_cli.engine.core.errors import (
 )
 from coda_cli.engine.core.events import Finished, ProviderEvent, TextDelta, Usage
 from coda_cli.engine.core.usage import FinishReason, TokenUsage
+from coda_cli.engine.providers.local.adapter import Adapter, merge
 from coda_cli.engine.providers.local.background import in_background
 from coda_cli.engine.providers.local.chat_template import ChatMessage, plain_chat, render_chat
 from coda_cli.engine.providers.local.detokenize import Detokenizer, StopText
@@ -53,8 +54,9 @@ class Sampling:
 class TransformersEngine:
     """One model folder on one device. `load()` once, then `stream()`; one answer at a time, others wait."""
 
-    def __init__(self, folder: Path, device: str = "auto", dtype: str = "auto") -> None:
+    def __init__(self, folder: Path, device: str = "auto", dtype: str = "auto", adapter: Adapter | None = None) -> None:
         self.folder = folder
+        self.adapter = adapter
         self.device = device
         self.dtype = dtype
         self.context_window: int | None = None
@@ -143,6 +145,8 @@ class TransformersEngine:
                 model = transformers.AutoModelForCausalLM.from_pretrained(
                     self.folder, dtype=self.dtype, use_safetensors=True, **options
                 )
+                if self.adapter is not None:
+                    merge(self.adapter, model, torch, importlib.import_module("safetensors.torch").load_file)
                 self._model = model.to(device).eval()
             except (OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError, MemoryError) as exc:
                 raise self._translated(exc, loading=True) from exc
