@@ -8,6 +8,7 @@ changed but the place that names are imported from.
 from __future__ import annotations
 
 import ast
+import asyncio
 import inspect
 import io
 import re
@@ -18,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+GUARD: Final = 120.0
+"""Seconds after which a statement is given up: it would hang."""
 FILE: Final = Path(__file__).parent / "data" / "seed_blocks.md"
 _FENCE: Final = re.compile(r"^(#{2,6} .*?)$|^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HOME: Final = re.compile(r"^from coda\.(?:components|interfaces)\.[\w.]+ import ", re.MULTILINE)
@@ -62,7 +65,8 @@ async def run_block(block: Block, names: dict[str, Any], after: AfterStatement |
     file = f"<block {block.number}: {block.heading}>"
     for statement in ast.parse(block.code, file).body:
         with redirect_stdout(printed):
-            value = await _run(statement, file, names)
+            async with asyncio.timeout(GUARD):
+                value = await _run(statement, file, names)
         if after is not None:
             await after(statement, names)
     return printed.getvalue(), value

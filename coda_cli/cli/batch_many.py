@@ -14,7 +14,9 @@ from typing import Any, Final
 
 from coda_cli.cli.batch_progress import ProgressLine, part_read
 from coda_cli.cli.batch_setup import BadLines, Interrupts, Ready, Wanted
+from coda_cli.cli.choice import show_downloads
 from coda_cli.cli.output import EXIT_FAILURE, EXIT_OK, EXIT_USAGE, report, say, to_json, warn
+from coda_cli.cli.status_line import StatusLine
 from coda_cli.engine.batch.budget import Budget
 from coda_cli.engine.batch.jobs import Source, Target
 from coda_cli.engine.batch.pace import Pace, TokenBucket
@@ -25,6 +27,7 @@ from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.core.errors import CodaError, LLMError, LLMTimeoutError, UsageError
 from coda_cli.engine.core.usage import TokenUsage
 from coda_cli.engine.manager import LLMManager
+from coda_cli.settings.model_spec import ModelSpec
 
 _AHEAD: Final = 16
 """Towards a pipe, so many times the concurrency may be answered ahead of the oldest that is not."""
@@ -58,6 +61,8 @@ class Many(ABC):
         self.line = ProgressLine(part_read(fd))
         self.bad = BadLines(self.line.clear)
         self.started = time.monotonic()
+        self._status = StatusLine()
+        self._bars: list[Callable[[], None]] = []
 
     def _stop(self) -> None:
         if self.runs:
@@ -77,6 +82,8 @@ class Many(ABC):
                 if task is not None:
                     task.uncancel()
             finally:
+                for close in self._bars:
+                    close()
                 self.line.clear()
         self.bad.end()
         self.tell()
@@ -111,6 +118,10 @@ class Many(ABC):
 
     def new_run(self, pace: Pace, budget: Budget | None, targets: list[Target]) -> Run:
         """A run over requests to *targets*."""
+        for target in targets:
+            self._bars.append(
+                show_downloads(self.ready.manager, ModelSpec(target.provider, target.model), self._status)
+            )
         made = Run(
             self.ready.manager,
             self.sink,
@@ -225,7 +236,7 @@ def described(problem: CodaError | None) -> dict[str, Any] | None:
     return {"type": type(problem).__name__, "message": problem.message, "hint": problem.hint}
 
 
-def tidy(sink: ResultFile, known: Callable[[str], bool], rank: Callable[[Record], tuple[int, ...]]) -> None:
+def tidy(sink: ResultFile, known: Callable[[str], bool], rank: Callable[[Record], int]) -> None:
     """Put the output in the order of the input, where it holds nothing else."""
     try:
         sink.tidy(known, rank)

@@ -54,7 +54,7 @@ class _Batch(Many):
         if isinstance(self.sink, ResultFile):
             await self.sink.flush()
             if self.whole:
-                tidy(self.sink, lambda name: name in source.names, lambda record: (int(record.get("index", 0)),))
+                tidy(self.sink, lambda name: name in source.names, lambda record: int(record.get("index", 0)))
 
     def tell(self) -> None:
         """One line on stderr, or JSON."""

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +85,8 @@ class Ready:
 
 def prepare(wanted: Wanted, *, more: Sequence[str] = ()) -> Ready:
     """Read the settings and what holds for every line; *more* are further models. Raises UsageError, ConfigError."""
+    if wanted.keep is not None and not wanted.log:
+        raise UsageError("--keep keeps conversations, --no-log leaves no trace", hint="give one of them")
     loaded = load(overrides={"offline": wanted.offline})
     settings = loaded.settings
     for problem in folder.problems(loaded):
@@ -193,7 +195,7 @@ class Interrupts:
         self._stop()
 
     @contextmanager
-    def heard(self) -> Any:
+    def heard(self) -> Iterator[None]:
         """Listen while the block runs."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self._hit, EXIT_INTERRUPTED)

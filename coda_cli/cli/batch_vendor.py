@@ -19,7 +19,7 @@ from coda_cli.engine.batch.jobs import Job, Source
 from coda_cli.engine.batch.reading import numbered_lines
 from coda_cli.engine.batch.results import ResultFile
 from coda_cli.engine.batch.vendor import BatchState, VendorBatches, batches_of
-from coda_cli.engine.batch.vendor_run import Fetched, collect as fetch, states, submit as hand_over, wait
+from coda_cli.engine.batch.vendor_run import Fetched, collect as fetch, half_price, states, submit as hand_over, wait
 from coda_cli.engine.batch.vendor_state import Submitted
 from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.core.errors import LLMError, UsageError
@@ -258,10 +258,10 @@ class _Collecting:
         out = ResultFile(Path(batch.output))
         try:
             sink = manager.accounts.sink
-            fetched = await fetch(batch, api, out, manager.price, manager.clock, sink)
+            fetched = await fetch(batch, api, out, half_price(manager), manager.clock, sink)
             await out.flush()
             names = {line.id for line in vendor_state.lines(batch)}
-            out.tidy(lambda name: name in names, lambda record: (int(record.get("index", 0)),))
+            out.tidy(lambda name: name in names, lambda record: int(record.get("index", 0)))
         finally:
             out.close()
         batch.stage = "collected"

@@ -96,11 +96,12 @@ class _Compare(Many):
                 if not self.sink.is_done(job.key):
                     yield job
 
-    def _rank(self, record: Record) -> tuple[int, ...]:
+    def _rank(self, record: Record) -> int:
         verdict = record.get("type") == "verdict"
         name = str(record.get("a")) if verdict else name_of(record)
         at = self._models.index(name) if name in self._models else len(self._models)
-        return (int(record.get("index", 0)), int(verdict), at)
+        lines = 2 * (len(self._models) + 1)  # the most that stand for one prompt, by kind and model
+        return int(record.get("index", 0)) * lines + int(verdict) * (lines // 2) + at
 
     def tell(self) -> None:
         """The report: a table, or JSON."""

@@ -8,6 +8,7 @@ import errno
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from coda_cli.engine.core.errors import CodaError, UsageError
@@ -58,6 +59,7 @@ class CodaWebSocketServer:
         self.name = secrets.token_hex(8)
         self.desk: Desk | None = None
         self._announce = announce
+        self._forget = partial(handed.take_back, self.token)
         self._url = ""
         self._listening: asyncio.Server | None = None
         self._web: web.Server | None = None
@@ -111,7 +113,7 @@ class CodaWebSocketServer:
                 await self.stop()
                 hint = "make room, or point CODA_HOME at a folder of your own"
                 raise CodaError(f"cannot write {handed.file()}: {error.strerror}", hint=hint) from error
-            atexit.register(handed.take_back, self.token)
+            atexit.register(self._forget)
 
     async def stop(self) -> None:
         """Close every connection and the port. What clients have asked for is stopped and kept as far as it came."""
@@ -130,8 +132,8 @@ class CodaWebSocketServer:
         await served.shutdown(_LAST_WORDS)
         await listening.wait_closed()
         if self._announce:
-            await asyncio.to_thread(handed.take_back, self.token)
-            atexit.unregister(handed.take_back)
+            await asyncio.to_thread(self._forget)
+            atexit.unregister(self._forget)
 
 
 def _cannot_listen(error: OSError, address: Address) -> UsageError:

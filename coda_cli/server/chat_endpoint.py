@@ -43,6 +43,7 @@ from coda_cli.engine.generation import Generation
 from coda_cli.server.chat_reply import Chunks, completion, failure
 from coda_cli.server.chat_request import BadRequest, ChatRequest, read_request
 from coda_cli.server.client_tools import ClientTools
+from coda_cli.server.passing_store import PassingStore
 from coda_cli.server.refused import Refused, error_body
 from coda_cli.server.site import HEADERS, as_json
 from coda_cli.server.wire import dumped
@@ -197,7 +198,7 @@ def beside(manager: LLMManager, asked: ChatRequest, *, keep: bool) -> LLMManager
     """A manager that shares all of *manager* but its store, its memory, its persona and its tools."""
     light = copy.copy(manager)
     if not keep:
-        light.store = ConversationManager.in_memory()
+        light.store = PassingStore() if manager.remembers else ConversationManager.in_memory()
     light.memory = light.personality = light.prompts = light.approver = light.folder = None
     light.tools = ClientTools(asked.tools) if asked.tools else None
     light.config = _config(manager.config)
@@ -267,7 +268,7 @@ async def _stopped(answer: Generation) -> None:
     """Stop *answer* unless it has ended; return when it has."""
     if answer.outcome is None:
         answer.cancel()
-        with suppress(LLMError):
+        with suppress(Exception):  # a provider of one's own may raise anything
             await answer
 
 

@@ -192,7 +192,7 @@ def read_request(raw: bytes) -> ChatRequest:
         tools=() if chat.tool_choice == "none" else _tools(chat.tools or ()),
         stream=bool(chat.stream),
         include_usage=chat.stream_options is not None and chat.stream_options.include_usage,
-        ignored=sorted(name[:60] for name in chat.model_extra or () if name.isidentifier())[:20],
+        ignored=sorted(name[:60] for name in chat.model_extra or () if name.isascii() and name.isidentifier())[:20],
     )
 
 

@@ -11,12 +11,14 @@ from contextlib import suppress
 from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp.abc import AbstractStreamWriter
 
 from coda_cli.server.log import Entry, EventLog
 from coda_cli.server.options import Limits
 from coda_cli.server.wire import Replay, Subscribe, dumped, text_frame
 
 _BATCH_BYTES: Final = 32 * 1024
+_BATCH_EVENTS: Final = 1000
 _GRACE: Final = 1.0
 """Seconds that a client which is closed has to take the reason."""
 
@@ -99,12 +101,12 @@ class Client:
         with suppress(ConnectionError):
             await self._socket.send_frame(frame, WSMsgType.TEXT)
 
-    async def serve(self) -> None:
-        """Send what it wants, until the connection is gone."""
+    async def serve(self, writer: AbstractStreamWriter) -> None:
+        """Send what it wants with the connection's *writer*, until the connection is gone."""
         await self._started.wait()
         try:
             while not self._socket.closed:
-                await self._next()
+                await self._next(writer)
         except ConnectionError:
             return
         finally:
@@ -119,25 +121,32 @@ class Client:
             self._owed.append(owed)
             await owed
 
+    def check(self, sending: asyncio.Task[None]) -> None:
+        """Cut the connection where *sending* has failed: one that says nothing any more is worse than none."""
+        if not sending.cancelled() and sending.exception() is not None:
+            self._transport.abort()
+
     def _settle(self) -> None:
         owed, self._owed = self._owed, []
         for one in owed:
             if not one.done():
                 one.set_result(None)
 
-    async def _next(self) -> None:
+    async def _next(self, writer: AbstractStreamWriter) -> None:
         batch = self._batch()
         if batch:
             self._watch()
             frames = b"".join(batch)
             self._handed += len(frames)
-            await self._socket.write(frames)
+            await writer.write(frames)
         elif self._log.oldest > self._place + 1:
             await self.close(WSCloseCode.TRY_AGAIN_LATER, "too far behind")
         elif self._log.last <= self._place:
             self._settle()
             self._waiting = self._log.next()
             await self._waiting
+        else:  # it wants none of the many that were looked at: others have their turn
+            await asyncio.sleep(0)
 
     def _batch(self) -> list[bytes]:
         """The frames that are due, some of them. Its place is behind them at once.
@@ -145,8 +154,8 @@ class Client:
         Sending may wait: whoever asks meanwhile to go back, goes back from there.
         """
         batch: list[bytes] = []
-        left = _BATCH_BYTES
-        while left > 0 and (entry := self._log.get(self._place + 1)) is not None:
+        left, last = _BATCH_BYTES, self._place + _BATCH_EVENTS
+        while left > 0 and self._place < last and (entry := self._log.get(self._place + 1)) is not None:
             if self._wants(entry):
                 if entry.chunk and self._is_behind(entry):
                     self._lost_after = self._lost_after if self._lost else self._place
@@ -155,7 +164,7 @@ class Client:
                     batch += [*self._lost_told(), entry.frame]
                     left -= len(entry.frame)
             self._place = entry.id
-        return batch if left <= 0 else [*batch, *self._lost_told()]
+        return [*batch, *self._lost_told()] if self._place == self._log.last else batch
 
     def _wants(self, entry: Entry) -> bool:
         if self._types is not None and entry.type not in self._types:
@@ -177,17 +186,17 @@ class Client:
     def _watch(self) -> None:
         """Look again later whether what was sent has left."""
         if self._timer is None:
-            self._taken = self._left()
+            self._taken = self._passed_on()
             self._timer = asyncio.get_running_loop().call_later(self._limits.stall_seconds, self._look)
 
-    def _left(self) -> int:
+    def _passed_on(self) -> int:
         return self._handed - self._transport.get_write_buffer_size()
 
     def _look(self) -> None:
         self._timer = None
         if not self._transport.get_write_buffer_size() or self._transport.is_closing():
             return
-        if self._left() > self._taken or not self._is_full():
+        if self._passed_on() > self._taken or not self._is_full():
             self._watch()
             return
         late = self.close(WSCloseCode.TRY_AGAIN_LATER, "it reads nothing")

@@ -125,7 +125,7 @@ class Desk:
 
     async def _work(self, answer: Generation) -> None:
         try:
-            with suppress(LLMError):  # the events tell it
+            with suppress(Exception):  # the events have told it; a provider of one's own may raise anything
                 await answer
         finally:
             self.busy -= 1

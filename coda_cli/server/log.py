@@ -15,14 +15,15 @@ from coda_cli.server.options import Limits
 from coda_cli.server.wire import framed, text_frame
 
 _MOST_WAITING: Final = 256
-_GATHERING: Final = 0.02
-"""Seconds from one waking of the clients to the next: no person sees it, and a fast answer costs one write for many
-tokens."""
+_PAUSE: Final = 0.005
+_PAUSE_A_CLIENT: Final = 0.001
+"""Seconds from one waking of the clients to the next: a fast answer costs one write for many tokens, and however many
+watch, sending takes a small part of the time that the answer has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event as it is sent: `frame` is a whole WebSocket frame. `end` is the number of bytes of all events up to it."""
+    """One event as it is sent: `frame` is a whole WebSocket frame, `end` the number of bytes of all frames up to it."""
 
     id: int
     type: str
@@ -41,7 +42,7 @@ class EventLog:
         self._first = 0  # where the oldest one stands; what is before it is let go in batches
         self._waiting: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._woken = 0.0
+        self._not_before = 0.0
         self.last = 0
         self.end = 0
 
@@ -69,17 +70,16 @@ class EventLog:
         self._trim()
         if self._waiting and self._timer is None:
             loop = asyncio.get_running_loop()
-            due = self._woken + _GATHERING
-            if due <= loop.time():
+            if self._not_before <= loop.time():
                 self._wake()
             else:
-                self._timer = loop.call_at(due, self._wake)
+                self._timer = loop.call_at(self._not_before, self._wake)
         return entry
 
     def _wake(self) -> None:
         self._timer = None
-        self._woken = asyncio.get_running_loop().time()
         waiting, self._waiting = self._waiting, []
+        self._not_before = asyncio.get_running_loop().time() + _PAUSE + _PAUSE_A_CLIENT * len(waiting)
         for waiter in waiting:
             if not waiter.done():
                 waiter.set_result(None)

@@ -12,6 +12,7 @@ from socket import SO_SNDBUF, SOL_SOCKET
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from aiohttp import WSCloseCode, WSMsgType, hdrs, web
+from aiohttp.abc import AbstractStreamWriter
 
 from coda_cli.engine.core.errors import CodaError
 from coda_cli.server.client import Client, Socket
@@ -169,9 +170,8 @@ class Site:
                 return socket
         self._open.add(client)
         try:
-            if proven:
-                await socket.prepare(request)
-            await self._converse(socket, client)
+            writer = await socket.prepare(request)  # the same again where that is done already
+            await self._converse(socket, client, writer)
         finally:
             self._open.discard(client)
         return socket
@@ -192,7 +192,7 @@ class Site:
         finally:
             self._unproven -= 1
 
-    async def _converse(self, socket: web.WebSocketResponse, client: Client) -> None:
+    async def _converse(self, socket: web.WebSocketResponse, client: Client, writer: AbstractStreamWriter) -> None:
         log = self._server.log
         hello = {
             "type": "hello",
@@ -203,7 +203,8 @@ class Site:
             "allowed": self._server.allowed.names(),
         }
         await client.send(dumped(hello))
-        sending = asyncio.get_running_loop().create_task(client.serve())
+        sending = asyncio.get_running_loop().create_task(client.serve(writer))
+        sending.add_done_callback(client.check)
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:

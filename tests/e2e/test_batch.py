@@ -1,4 +1,4 @@
-"""`coda batch` and `coda compare` as installed: killed at any moment, run twice, given bad lines, stopped by a budget."""
+"""`coda batch` and `coda compare` as installed: killed at any moment, run twice, bad lines, a budget, a judge."""
 
 from __future__ import annotations
 
@@ -106,11 +106,8 @@ def test_killed_at_any_moment_and_run_again_every_prompt_is_answered_once(
 
 def _whole(out: Path) -> list[dict[str, Any]]:
     """The lines that are whole."""
-    found = []
-    for line in out.read_bytes().splitlines(keepends=True) if out.exists() else ():
-        if line.endswith(b"\n"):
-            found.append(json.loads(line))
-    return found
+    lines = out.read_bytes().splitlines(keepends=True) if out.exists() else []
+    return [json.loads(line) for line in lines if line.endswith(b"\n")]
 
 
 def test_a_second_run_on_the_same_output_is_refused(
@@ -238,6 +235,7 @@ def test_kept_conversations_have_the_tag(coda: Program, tmp_path: Path) -> None:
     coda.run("batch", prompts(tmp_path, "one", "two"), "--keep", "survey")
     listed = coda.run("history", "list", "--tag", "survey", "--json").json
     assert len(listed) == 2
+    assert coda.run("batch", prompts(tmp_path, "one"), "--keep", "survey", "--no-log").code == 2
 
 
 def test_a_terminal_sees_how_far_it_is_and_no_control_byte(coda: Program, fake: ThreadedServer[FakeVendor]) -> None:

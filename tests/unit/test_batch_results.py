@@ -85,7 +85,7 @@ async def test_a_damaged_line_is_passed_over_and_kept(tmp_path: Path) -> None:
     assert done(path, 1, 2) == [True, True]
     out = ResultFile(path)
     assert out.skipped == 1
-    assert not out.tidy(lambda name: True, lambda one: (0,))
+    assert not out.tidy(lambda name: True, lambda one: 0)
     out.close()
 
 
@@ -138,9 +138,9 @@ async def test_at_the_end_the_lines_stand_in_the_order_of_the_input_once_each(tm
     out = ResultFile(path)
     for one in (record(3), record(1, "error"), record(2), record(1)):
         await out.put(0, one)
-    assert not out.tidy(lambda name: name != "2", lambda one: (one["index"],)), "2 is of another input"
-    assert out.tidy(lambda name: True, lambda one: (one["index"],))
-    assert not out.tidy(lambda name: True, lambda one: (one["index"],)), "it is tidy already"
+    assert not out.tidy(lambda name: name != "2", lambda one: one["index"]), "2 is of another input"
+    assert out.tidy(lambda name: True, lambda one: one["index"])
+    assert not out.tidy(lambda name: True, lambda one: one["index"]), "it is tidy already"
     with pytest.raises(UsageError, match="another run"):
         ResultFile(path)
     await out.put(0, record(4))

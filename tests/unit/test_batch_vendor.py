@@ -19,7 +19,7 @@ from coda_cli.engine.batch.prompts import BadLineError, Defaults
 from coda_cli.engine.batch.results import Record, ResultFile
 from coda_cli.engine.batch.store import PassingStore
 from coda_cli.engine.batch.vendor import VendorBatches, batches_of
-from coda_cli.engine.batch.vendor_run import Fetched, collect, states, submit, wait
+from coda_cli.engine.batch.vendor_run import Fetched, collect, half_price, states, submit, wait
 from coda_cli.engine.batch.vendor_state import Submitted
 from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig
 from coda_cli.engine.core.errors import (
@@ -30,6 +30,7 @@ from coda_cli.engine.core.errors import (
     UsageError,
 )
 from coda_cli.engine.core.ports import Provider, UsageRecord
+from coda_cli.engine.core.prices import TokenPrices
 from coda_cli.engine.core.usage import TokenUsage
 from coda_cli.engine.manager import LLMManager
 from coda_cli.engine.providers.registry import create
@@ -100,7 +101,7 @@ class Bench:
         out = ResultFile(self.output)
         try:
             fetched = await collect(batch, self.api, out, dollar_a_thousand, self.clock, self.books)
-            out.tidy(lambda name: True, lambda record: (record["index"],))
+            out.tidy(lambda name: True, lambda record: record["index"])
         finally:
             out.close()
         return fetched
@@ -135,9 +136,9 @@ async def test_a_batch_is_handed_over_waited_for_and_collected_in_order(kind: Ki
         assert [record["text"] for record in b.records] == ["re one", "re two", "re three"]
         assert (b.records[1]["id"], b.records[1]["metadata"]) == ("x", 5)
         assert b.records[0]["usage"] == {"input_tokens": 1000, "output_tokens": 100}
-        assert [record["cost_usd"] for record in b.records] == [0.5] * 3, "half the price"
-        assert fetched.cost == 1.5
-        assert [record.cost for record in b.books.records] == [0.5] * 3
+        assert [record["cost_usd"] for record in b.records] == [1.0] * 3
+        assert fetched.cost == 3.0
+        assert [record.cost for record in b.books.records] == [1.0] * 3
 
 
 @each_kind
@@ -280,6 +281,20 @@ async def test_the_key_is_in_no_file_and_a_wrong_one_is_told_without_it(kind: Ki
         with pytest.raises(LLMAuthenticationError):
             await states(batch, b.api)
         assert paths.data_dir() in files[0].parents
+
+
+@pytest.mark.parametrize(
+    ("kind", "model"), [(LLMProvider.OPENAI, "gpt-5"), (LLMProvider.ANTHROPIC, "claude-sonnet-4-5")]
+)
+def test_a_batch_costs_half_of_what_a_chat_does(kind: LLMProvider, model: str) -> None:
+    config = LLMConfig(providers={"v": ProviderConfig(provider=kind)})
+    manager, usage = LLMManager(config, store=PassingStore()), TokenUsage(input_tokens=100_000, output_tokens=5_000)
+    full = manager.price("v", model, usage)
+    assert full
+    assert half_price(manager)("v", model, usage) == pytest.approx(full / 2)
+    assert half_price(manager)("v", "no-such-model", usage) is None
+    config.prices = {model: TokenPrices(input=10, output=20)}
+    assert half_price(manager)("v", model, usage) == pytest.approx((1.0 + 0.1) / 2)
 
 
 @pytest.mark.parametrize("provider", [LLMProvider.OPENAI, LLMProvider.ANTHROPIC])

@@ -41,6 +41,9 @@ async def test_a_person_watches_a_chat(tmp_path: Path) -> None:
         with pytest.raises(LLMRateLimitError):
             await answer
         await page.until("document.getElementById('failed').textContent === '1'")
+        assert await page.run("document.getElementById('title').textContent") == "other"  # it goes where one speaks
+        chats = "[...document.querySelectorAll('nav button')]"
+        await page.run(f"{chats}.find((one) => one.textContent.includes('sky')).click()")
         text = await page.run("document.body.innerText")
         assert "sky" in text
         assert "The sky is blue. The sky is blue." in text

@@ -80,7 +80,8 @@ def test_the_program_ends_without_going_through_all_of_its_objects() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["ask", "--help"], ["providers", "--help"], ["models", "--help"], ["config", "path"]]
+    "command",
+    [["ask", "--help"], ["providers", "--help"], ["models", "--help"], ["serve", "--help"], ["config", "path"]],
 )
 def test_a_command_imports_nothing_heavy_before_it_needs_it(command: list[str]) -> None:
     assert not roots(modules_after(MAIN, *command)) & HEAVY

@@ -13,13 +13,14 @@ import itertools
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from coda_cli.engine.batch.prompts import key_of
+from coda_cli.engine.batch.prompts import MAX_LINE, key_of
 from coda_cli.engine.core.errors import CodaError, UsageError
 from coda_cli.engine.core.usage import TokenUsage
 from coda_cli.engine.providers.local.background import in_background
@@ -28,6 +29,7 @@ Record = dict[str, Any]
 COMPLETE: Final = "complete"
 _BEGINS: Final = b'{"id":'
 _BLOCK: Final = 1 << 16
+_LOW: Final = (1 << 64) - 1
 # Ends of lines for some readers of text, which would cut a JSON line in two.
 _ENDS: Final = str.maketrans({"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"})
 
@@ -110,6 +112,8 @@ class ResultFile:
         start = size
         tail = b""
         while start > 0 and b"\n" not in tail:
+            if len(tail) > MAX_LINE:
+                raise _foreign(self.path)
             step = min(_BLOCK, start)
             start -= step
             tail = os.pread(self._fd, step, start) + tail
@@ -158,7 +162,7 @@ class ResultFile:
         return _parsed(os.pread(self._fd, length, offset)) or {}
 
     def is_done(self, key: int) -> bool:
-        """Whether the request known by *key* is complete in the file."""
+        """Whether the request known by *key* was complete in the file when it was opened."""
         return key in self._done
 
     # ---- adding ---------------------------------------------------------------------------------------------------
@@ -177,8 +181,6 @@ class ResultFile:
         await asyncio.shield(written)
         cost = record.get("cost_usd")
         self.cost += cost if isinstance(cost, int | float) else 0.0
-        if record["status"] == COMPLETE:
-            self._done.add(record_key(record))
 
     async def flush(self) -> None:
         """Return once all that was put is on disk, or has failed."""
@@ -218,24 +220,40 @@ class ResultFile:
 
     # ---- the order of the input -----------------------------------------------------------------------------------
 
-    def tidy(self, known: Callable[[str], bool], rank: Callable[[Record], tuple[int, ...]]) -> bool:
+    def tidy(self, known: Callable[[str], bool], rank: Callable[[Record], int]) -> bool:
         """Put the lines in the order that *rank* gives, the latest of each request; whether that was done.
 
         Not where the file holds what *known* does not know (the answers to another input) or a damaged line. The file
         is replaced whole or not at all. Raises OSError.
         """
-        places: dict[int, tuple[tuple[int, ...], int, int]] = {}
-        size = 0
+        # some 30 bytes a line, whatever it holds: there may be a million
+        keys, ranks, places = array("Q"), array("Q"), array("Q")
+        lengths = array("L")
         for record, offset, length in self.places():
             if record is None or not is_result(record) or not known(str(record["id"])):
                 return False
-            places.pop(record_key(record), None)
-            places[record_key(record)] = (rank(record), offset, length)
-            size += length
-        wanted = sorted(places.values())
-        in_order = all(one[1] < next_[1] for one, next_ in itertools.pairwise(wanted))
-        if in_order and size == sum(length for _, _, length in wanted):
+            keys.append(record_key(record) & _LOW)
+            ranks.append(rank(record))
+            places.append(offset)
+            lengths.append(length)
+        wanted = array("Q", sorted(self._latest(keys, places, lengths), key=ranks.__getitem__))
+        if len(wanted) == len(keys) and all(one < other for one, other in itertools.pairwise(wanted)):
             return False
+        self._replace((places[number], lengths[number]) for number in wanted)
+        return True
+
+    def _latest(self, keys: array[int], places: array[int], lengths: array[int]) -> Iterator[int]:
+        """The numbers of the lines, without those that a later one of the same request replaces."""
+        by_key = array("Q", sorted(range(len(keys)), key=keys.__getitem__))  # stable: of one key the latest comes last
+        for number, after in itertools.zip_longest(by_key, by_key[1:]):
+            if after is not None and keys[number] == keys[after]:
+                one, other = (self.at(places[line], lengths[line]) for line in (number, after))
+                if record_key(one) == record_key(other):
+                    continue
+            yield number
+
+    def _replace(self, lines: Iterable[tuple[int, int]]) -> None:
+        """Let the file hold *lines* (offset, length) of what it holds now. Raises OSError."""
         mode = stat.S_IMODE(os.fstat(self._fd).st_mode)
         target = self.path.resolve()
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
@@ -244,7 +262,7 @@ class ResultFile:
             fcntl.flock(fd, fcntl.LOCK_EX)
             os.fchmod(fd, mode)
             with os.fdopen(os.dup(fd), "wb") as out:
-                for _, start, length in wanted:
+                for start, length in lines:
                     out.write(os.pread(self._fd, length, start))
             os.fsync(fd)
             temporary.replace(target)
@@ -254,7 +272,6 @@ class ResultFile:
             raise
         os.close(self._fd)
         self._fd = fd
-        return True
 
 
 def _parsed(line: bytes) -> Record | None:

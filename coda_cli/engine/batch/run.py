@@ -154,13 +154,14 @@ class Run:
         record: Record | None = None
         try:
             record = await self._ask(job)
+            await self._sink.put(number, record)
         finally:
+            # only now: no more than run at once are ever asked again after a crash
             answered = record is not None and record["status"] == COMPLETE
             self._pace.left(answered=answered)
             if self._budget is not None:
                 cost, usage = (None, {}) if record is None else (record["cost_usd"], record["usage"])
                 self._budget.settle(reserved, cost, usage.get("output_tokens", 0))
-        await self._sink.put(number, record)
         if record is not None:
             self._count(record)
             self._changed(self.progress)

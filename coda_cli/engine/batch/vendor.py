@@ -26,8 +26,6 @@ from coda_cli.engine.providers.wire import (
     whole,
 )
 
-DISCOUNT: Final = 0.5
-"""What a request costs of its usual price (both vendors' price lists)."""
 MOST_REQUESTS: Final = 10_000
 MOST_BYTES: Final = 32 * 1024 * 1024
 """One batch of the vendor's holds no more: under its limits, and small enough to be made in memory."""

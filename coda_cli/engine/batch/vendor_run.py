@@ -13,14 +13,17 @@ from coda_cli.engine.batch.jobs import Job
 from coda_cli.engine.batch.prompts import key_of
 from coda_cli.engine.batch.results import COMPLETE, Record, ResultFile, counts
 from coda_cli.engine.batch.run import is_json
-from coda_cli.engine.batch.vendor import DISCOUNT, MOST_BYTES, MOST_REQUESTS, Answered, BatchState, VendorBatches
+from coda_cli.engine.batch.vendor import MOST_BYTES, MOST_REQUESTS, Answered, BatchState, VendorBatches
 from coda_cli.engine.batch.vendor_state import Line, Submitted
 from coda_cli.engine.core.config import ProviderConfig
 from coda_cli.engine.core.errors import LLMError
 from coda_cli.engine.core.messages import user
 from coda_cli.engine.core.ports import Clock, PriceOf, Provider, ProviderRequest, UsageRecord, UsageSink
 from coda_cli.engine.core.usage import TokenUsage
+from coda_cli.engine.manager import LLMManager
+from coda_cli.engine.providers.endpoints import has_own_address
 from coda_cli.engine.request import build
+from coda_cli.engine.usage.prices import price
 
 _FIRST_POLL: Final = 1.0
 _MOST_POLL: Final = 60.0
@@ -40,6 +43,20 @@ class Fetched:
     output_tokens: int = 0
     cost: float = 0.0
     unpriced: int = 0
+
+
+def half_price(manager: LLMManager) -> PriceOf:
+    """What a request costs through a vendor's batch API, in USD: by the list, or half of the person's own price."""
+
+    def of(provider: str, model: str, usage: TokenUsage) -> float | None:
+        full, config = manager.price(provider, model, usage), manager.config.providers.get(provider)
+        if full is None or config is None:
+            return None
+        own = not manager.config.prices.keys().isdisjoint((f"{provider}/{model}", model))
+        listed = None if own else price(config.provider, model, usage, own_host=has_own_address(config), batch=True)
+        return full / 2 if listed is None else listed
+
+    return of
 
 
 def request_of(job: Job, provider: Provider) -> ProviderRequest:
@@ -127,9 +144,12 @@ async def wait(batch: Submitted, api: VendorBatches, clock: Clock, told: Callabl
 
 
 async def collect(
-    batch: Submitted, api: VendorBatches, out: ResultFile, price: PriceOf, clock: Clock, usage: UsageSink | None
+    batch: Submitted, api: VendorBatches, out: ResultFile, price_of: PriceOf, clock: Clock, usage: UsageSink | None
 ) -> Fetched:
-    """Append what became of every request to *out*, unless it is there. Raises LLMError, and OutputError."""
+    """Append what became of every request to *out*, unless it is there. Raises LLMError, and OutputError.
+
+    *price_of* is what the vendor asks for a request of a batch: see `half_price`.
+    """
     lines = {line.custom_id: line for line in vendor_state.lines(batch)}
     fetched = Fetched()
     lot: list[Coroutine[Any, Any, None]] = []
@@ -139,7 +159,7 @@ async def collect(
                 line = lines.pop(custom_id, None)
                 if line is None:  # twice, or none of ours
                     continue
-                record = _record(batch, line, answer, price)
+                record = _record(batch, line, answer, price_of)
                 _count(fetched, record)
                 if out.is_done(_key(line)):
                     continue
@@ -159,8 +179,8 @@ def _key(line: Line) -> int:
     return key_of(line.id, line.prompt_hash)
 
 
-def _record(batch: Submitted, line: Line, answer: Answered, price: PriceOf) -> Record:
-    full = price(batch.provider, batch.model, answer.usage) if answer.usage.reported else None
+def _record(batch: Submitted, line: Line, answer: Answered, price_of: PriceOf) -> Record:
+    cost = price_of(batch.provider, batch.model, answer.usage) if answer.usage.reported else None
     status, error = COMPLETE, answer.error
     if error is None and line.json_ and not is_json(answer.text):
         status, error = "invalid", {"type": "NotJSON", "message": "the answer is not JSON"}
@@ -174,7 +194,7 @@ def _record(batch: Submitted, line: Line, answer: Answered, price: PriceOf) -> R
         "model": answer.model or batch.model,
         "provider": batch.provider,
         "usage": counts(answer.usage),
-        "cost_usd": None if full is None else full * DISCOUNT,
+        "cost_usd": cost,
         "latency": None,
         "first_token": None,
         "finish_reason": answer.finish_reason.value,
