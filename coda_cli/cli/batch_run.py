@@ -11,7 +11,7 @@ from coda_cli.cli.batch_setup import open_input, prepare
 from coda_cli.cli.loop import run_async
 from coda_cli.cli.output import put_json, say, warn
 from coda_cli.engine.batch.jobs import Source, Target
-from coda_cli.engine.batch.results import ResultFile
+from coda_cli.engine.batch.results import ResultFile, index_of
 from coda_cli.engine.batch.run import Run
 from coda_cli.engine.core.errors import UsageError
 
@@ -54,7 +54,7 @@ class _Batch(Many):
         if isinstance(self.sink, ResultFile):
             await self.sink.flush()
             if self.whole:
-                tidy(self.sink, lambda name: name in source.names, lambda record: int(record.get("index", 0)))
+                tidy(self.sink, lambda name: name in source.names, index_of)
 
     def tell(self) -> None:
         """One line on stderr, or JSON."""

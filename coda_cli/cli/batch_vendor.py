@@ -17,7 +17,7 @@ from coda_cli.cli.status_line import StatusLine
 from coda_cli.engine.batch import vendor_state
 from coda_cli.engine.batch.jobs import Job, Source
 from coda_cli.engine.batch.reading import numbered_lines
-from coda_cli.engine.batch.results import ResultFile
+from coda_cli.engine.batch.results import ResultFile, index_of
 from coda_cli.engine.batch.vendor import BatchState, VendorBatches, batches_of
 from coda_cli.engine.batch.vendor_run import Fetched, collect as fetch, half_price, states, submit as hand_over, wait
 from coda_cli.engine.batch.vendor_state import Submitted
@@ -261,7 +261,7 @@ class _Collecting:
             fetched = await fetch(batch, api, out, half_price(manager), manager.clock, sink)
             await out.flush()
             names = {line.id for line in vendor_state.lines(batch)}
-            out.tidy(lambda name: name in names, lambda record: int(record.get("index", 0)))
+            out.tidy(lambda name: name in names, index_of)
         finally:
             out.close()
         batch.stage = "collected"

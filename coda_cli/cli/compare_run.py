@@ -19,7 +19,7 @@ from coda_cli.engine.batch.jobs import Job, Target
 from coda_cli.engine.batch.judging import jobs_for
 from coda_cli.engine.batch.prompts import Prompt
 from coda_cli.engine.batch.report import Answers, PairReport, name_of
-from coda_cli.engine.batch.results import Record, ResultFile
+from coda_cli.engine.batch.results import Record, ResultFile, index_of
 from coda_cli.engine.core.errors import UsageError
 
 
@@ -101,7 +101,7 @@ class _Compare(Many):
         name = str(record.get("a")) if verdict else name_of(record)
         at = self._models.index(name) if name in self._models else len(self._models)
         lines = 2 * (len(self._models) + 1)  # the most that stand for one prompt, by kind and model
-        return int(record.get("index", 0)) * lines + int(verdict) * (lines // 2) + at
+        return index_of(record) * lines + int(verdict) * (lines // 2) + at
 
     def tell(self) -> None:
         """The report: a table, or JSON."""

@@ -71,6 +71,12 @@ def is_result(record: Record) -> bool:
     return all(name in record for name in ("id", "prompt_hash", "status"))
 
 
+def index_of(record: Record) -> int:
+    """The place of a result's prompt in the input, 0 where the file says nothing sensible."""
+    index = record.get("index")
+    return index if isinstance(index, int) and 0 <= index < 1 << 40 else 0
+
+
 def record_key(record: Record) -> int:
     """What the request of *record* is known by."""
     return key_of(str(record["id"]), str(record["prompt_hash"]))
