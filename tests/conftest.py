@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is, and nothing of the program.
+settings.register_profile("coda", deadline=None)
+settings.load_profile("coda")
 
 _PREFIXES = ("CODA_", "OPENAI_", "ANTHROPIC_", "OLLAMA_", "HF_", "PIP_", "UV_")
 _KEPT = ("CODA_TEST_", "PIP_", "UV_")
