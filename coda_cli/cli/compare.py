@@ -37,23 +37,25 @@ One question for several models is `coda ask -m A -m B`, and `/compare` in a cha
 """
 
 
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", "-m", metavar="MODEL", help="A model; give two or more.", autocompletion=complete_model),
+]
+Judge = Annotated[
+    str | None,
+    typer.Option(
+        "--judge",
+        metavar="MODEL",
+        help="Let this model say which of two answers is better, each pair in both orders.",
+        autocompletion=complete_model,
+    ),
+]
+
+
 def compare(
     file: Input = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model", "-m", metavar="MODEL", help="A model; give two or more.", autocompletion=complete_model
-        ),
-    ] = None,
-    judge: Annotated[
-        str | None,
-        typer.Option(
-            "--judge",
-            metavar="MODEL",
-            help="Let this model say which of two answers is better, each pair in both orders.",
-            autocompletion=complete_model,
-        ),
-    ] = None,
+    model: Models = None,
+    judge: Judge = None,
     seed: Annotated[int, typer.Option("--seed", help="Which answer the judge sees first the first time.")] = 0,
     system: System = None,
     option: Options = None,
