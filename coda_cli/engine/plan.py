@@ -38,6 +38,7 @@ class Plan:
 
 
 def endless(most: int) -> LLMIncompleteResponseError:
+    """The error of an answer that is nothing but calls, after *most* of them."""
     return LLMIncompleteResponseError(
         "the model goes on calling tools where it was told to answer with what it has",
         hint=f"ask for less at once, or raise `max_function_calls_per_turn` ({most}) in coda.toml",

@@ -17,7 +17,6 @@ from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig
 from coda_cli.engine.core.responses import LLMResponse
 from coda_cli.engine.manager import LLMManager
 from coda_cli.engine.memory.manager import MemoryManager
-from coda_cli.engine.memory.vectors import installed
 from coda_cli.engine.providers.scripted import ScriptedProvider
 from coda_cli.settings.model_spec import ModelSpec
 from tests.weights import smollm2_path
@@ -32,7 +31,6 @@ logging.getLogger("httpx2").info("HTTP Request: POST")
 """
 
 
-@pytest.mark.skipif(not installed(), reason="needs the extra `semantic`")
 def test_meaning_leaves_the_logging_of_the_program_alone() -> None:
     """In a process of its own: pytest has handlers, and the package sets up logging only where there are none."""
     done = subprocess.run([sys.executable, "-c", LOGGING], capture_output=True, text=True, check=True)
