@@ -247,6 +247,7 @@ class _Asking:
                 schema=question.schema,
                 options=question.options,
                 tools=self._tools,
+                use_cache=self._asked.use_cache,
             )
         return manager.generate_response(
             question.prompt,

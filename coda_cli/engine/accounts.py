@@ -80,16 +80,23 @@ class Accounts:
             raise
         return made[0]
 
-    async def settle(self, held: Reservation | None, turn: Turn, cost: float | None, error: LLMError | None) -> None:
-        """The request that *held* stood for is over: the vendor's count takes its place."""
-        if held is None:
-            return
+    async def settle(
+        self, conversation_id: str, held: Reservation | None, turn: Turn, cost: float | None, error: LLMError | None
+    ) -> None:
+        """The request that *held* stood for is over: the vendor's count takes its place.
+
+        The count of an answer that was cut is the one of its beginning: what came counts, if it is more.
+        """
         usage = turn.answer.usage
-        spent = Amount(usage.total_tokens, cost) if usage.reported else None
-        if spent is None and error is not None and not turn.answer.visible:
+        told = Amount(usage.total_tokens, cost) if usage.reported else None
+        spent = told if turn.answer.finished is not None else None
+        if told is None and error is not None and not turn.answer.visible:
             spent = Amount()  # it failed before anything came, and is charged by nobody
         try:
-            await asyncio.to_thread(held.settle, spent)
+            if held is not None:
+                await asyncio.to_thread(held.settle, spent, at_least=told)
+            elif self._budget is not None and (booked := spent or told) is not None and booked.tokens:
+                await asyncio.to_thread(self._budget.book, conversation_id, booked)
         except LLMBudgetError:
             pass  # the disk refuses: what was reserved stays so
 

@@ -165,7 +165,7 @@ class Answer:
                 if self._rounds.ran or (self._turn is not None and self._turn.answer.visible):
                     raise
                 chosen = await self._fallback.instead_of(self._name, self._model, error)
-                await self._settle(Status.ERROR, error)
+                await through(self._settle(Status.ERROR, error))
                 self._turn = None
                 provider = await self._fitted(self._take(chosen), kept, again=True)
             else:
@@ -187,6 +187,7 @@ class Answer:
         await self._request(provider, await window.fit(kept))
         if isinstance(self._error, LLMContextLengthError) and len(kept.messages) > 1:
             # a window that nobody knew of, or a count that was too low
+            await through(self._settle(Status.ERROR, self._error))
             await self._request(provider, await window.fit(kept, smaller=True))
         if self._error is not None:
             raise self._error

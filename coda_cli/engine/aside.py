@@ -50,7 +50,7 @@ class Aside:
             await turn.run(_nobody_hears)
         finally:
             cost = self._accounts.cost(self._name, self._model, turn.answer.usage)
-            await undisturbed(self._accounts.settle(held, turn, cost, turn.error))
+            await undisturbed(self._accounts.settle(self._conversation_id, held, turn, cost, turn.error))
         status = Status.COMPLETE if turn.error is None else Status.ERROR
         self._accounts.record(self._conversation_id, self._name, self._model, turn, status, turn.error)
         if turn.error is not None:

@@ -61,6 +61,7 @@ class Breaker:
             known = self._states.pop(provider, None)
             return True if known is not None and known.until is not None else None
         if not isinstance(error, _OF_THE_HOST):
+            self.release(provider)
             return None  # says nothing of the host: a budget, a broken answer
         state = self._states.setdefault(provider, _State())
         state.failures += 1

@@ -186,10 +186,12 @@ class LLMManager:
         schema: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
         tools: Sequence[str] | None = None,
+        use_cache: bool | None = False,
     ) -> Generation:
         """Another answer to the question *question_id*, beside those it has. Arguments as for `generate_response`.
 
-        An edited question is a `generate_response` whose `parent` is that of the question it replaces.
+        An edited question is a `generate_response` whose `parent` is that of the question it replaces. By default the
+        cache, which knows the answer beside it, is not asked.
         """
         plan = Plan(
             prompt="",
@@ -202,6 +204,7 @@ class LLMManager:
             options=dict(options or {}),
             schema=schema,
             tools=tools,
+            use_cache=use_cache,
         )
         return self._generation(plan, stream)
 

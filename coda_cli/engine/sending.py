@@ -50,8 +50,17 @@ class SendingHost(Protocol):
 class Sent:
     """A request that is sent, or answered from the cache: its `turn` is to be run, then `done`, then `settled`."""
 
-    def __init__(self, host: SendingHost, turn: Turn, name: str, held: Reservation | None, recorder: _Recorder) -> None:
+    def __init__(
+        self,
+        host: SendingHost,
+        conversation_id: str,
+        turn: Turn,
+        name: str,
+        held: Reservation | None,
+        recorder: _Recorder,
+    ) -> None:
         self._host, self._name = host, name
+        self._conversation_id = conversation_id
         self._held, self._recorder = held, recorder
         self.turn = turn
 
@@ -66,8 +75,13 @@ class Sent:
         if keep and recorder.key and not self.cached and turn.error is None and not turn.answer.tool_calls():
             now = self._host.clock.now()
             await asyncio.to_thread(self._host.cache.put, recorder.key, recorder.events, now)
-        await self._host.accounts.settle(self._held, turn, cost, turn.error)
-        return None if self.cached else self._host.breaker.note(self._name, turn.error)
+        if self.cached:
+            return None
+        await self._host.accounts.settle(self._conversation_id, self._held, turn, cost, turn.error)
+        if turn.error is None and turn.answer.finished is None and not turn.answer.visible:
+            self._host.breaker.release(self._name)  # it was given up before anything came: that says nothing
+            return None
+        return self._host.breaker.note(self._name, turn.error)
 
 
 class Sending:
@@ -95,10 +109,14 @@ class Sending:
             self._publish(self._stamp(CacheHit, provider=name, model=request.model, age=age))
         else:
             host.breaker.admit(name)
-            held = await self._reserve(name, request)
+            try:
+                held = await self._reserve(name, request)
+            except BaseException:
+                host.breaker.release(name)
+                raise
         source = recorder if self._cached else provider
         turn = Turn(source, name, request, host.clock, self._stamp, started, held)
-        return Sent(host, turn, name, held, recorder)
+        return Sent(host, self._conversation_id, turn, name, held, recorder)
 
     async def _reserve(self, name: str, request: ProviderRequest) -> Reservation | None:
         host = self._host
@@ -111,7 +129,6 @@ class Sending:
                 self._conversation_id, name, request.model, sent, most if isinstance(most, int) else None
             )
         except LLMBudgetError as error:
-            host.breaker.release(name)
             self.tell_budget(error)
             raise
 

@@ -113,13 +113,12 @@ class ChatEndpoint:
             raise Refused(403, "asking is not allowed here; start the server with --allow-ask", "not_allowed")
         if desk.busy >= desk.limits.asks:
             raise Refused(429, "too many answers are under way", "rate_limit_exceeded", {"Retry-After": "1"})
+        desk.busy += 1  # from here on: a body that comes slowly is under way, too
         try:
             asked = read_request(await self._body(request))
+            return await self._reply(request, asked)
         except BadRequest as no:
             return as_json(error_body(no.message, "invalid_request_error", no.code, no.param), no.status)
-        desk.busy += 1
-        try:
-            return await self._reply(request, asked)
         except CodaError as error:
             status, body, headers = failure(error)
             return as_json(body, status, headers)
@@ -180,6 +179,7 @@ class ChatEndpoint:
                 system_prompt=asked.system_prompt,
                 schema=asked.schema,
                 options=asked.options,
+                use_cache=None,
             )
         text, media = question
         return manager.generate_response(

@@ -32,7 +32,8 @@ def take_back(token: str) -> None:
     """Remove it, unless another server has written its own since."""
     with suppress(OSError, ValueError):
         found = paths.read_private(file(), _MOST)
-        if found is not None and json.loads(found).get("token") == token:
+        told = json.loads(found) if found is not None else {}
+        if told.get("token") == token and told.get("pid") == os.getpid():
             file().unlink()
 
 

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,16 @@ import pytest
 
 from coda_cli import LLMConfig, LLMManager, LLMProvider, ProviderConfig, Reply, ScriptedProvider
 from coda_cli.engine.core.config import BudgetConfig
-from coda_cli.engine.core.errors import LLMBudgetError, LLMOverloadedError
-from coda_cli.engine.core.events import BudgetReached, ResponseChunk, ResponseComplete, ResponseError
+from coda_cli.engine.core.errors import LLMBudgetError, LLMContextLengthError, LLMOverloadedError
+from coda_cli.engine.core.events import (
+    BudgetReached,
+    ProviderEvent,
+    ResponseChunk,
+    ResponseComplete,
+    ResponseError,
+    Usage,
+)
+from coda_cli.engine.core.ports import ProviderRequest
 from coda_cli.engine.core.usage import Status, TokenUsage
 from coda_cli.engine.usage.budget import BLOCK, Amount, Budget
 from coda_cli.engine.usage.log import UsageLog
@@ -147,6 +156,54 @@ async def test_without_limits_nothing_is_written() -> None:
     made = manager(BudgetConfig())
     await made.generate_response("hello")
     assert not made.budget.path.exists()
+
+
+async def test_a_count_of_the_beginning_is_not_the_count_of_an_answer_that_was_cut() -> None:
+    """Anthropic tells its usage first; an answer that is stopped later took more than that."""
+    made = manager(limits(day={"tokens": 3_000}), Reply(LONG, usage=TokenUsage(input_tokens=10, output_tokens=1)))
+    provider = made._providers["s"]
+    assert isinstance(provider, ScriptedProvider)
+    said = provider.stream
+
+    async def usage_first(request: ProviderRequest) -> AsyncGenerator[ProviderEvent, None]:
+        yield Usage(TokenUsage(input_tokens=10, output_tokens=1))
+        async for event in said(request):
+            yield event
+
+    provider.stream = usage_first  # type: ignore[method-assign]  # a vendor that counts first
+    for _ in range(3):
+        with pytest.raises(LLMBudgetError):
+            await made.generate_response("hello")
+    ((_, _, _, spent),) = made.budget.status()
+    assert 2_900 <= spent <= 3_010  # the last word came when nothing was left
+
+
+async def test_what_is_spent_without_a_limit_is_known_when_one_holds_again() -> None:
+    usage = TokenUsage(input_tokens=400, output_tokens=400)
+    made = manager(limits(day={"tokens": 10_000}), Reply("Fine.", usage=usage))
+    await made.generate_response("hello")
+    made.config.budget = BudgetConfig()
+    await made.generate_response("hello")
+    made.config.budget = limits(day={"tokens": 1_700})
+    assert made.budget.status() == [("day", "tokens", 1_700.0, 1_600.0)]
+
+
+async def test_a_request_that_was_too_long_gives_back_what_it_held() -> None:
+    made = manager(
+        limits(day={"tokens": 100_000}), "Fine.", Reply(error=LLMContextLengthError("too long")), "Short.", "Fine."
+    )
+    await made.generate_response("hello", conversation_id="c")
+    await made.generate_response("and now?", conversation_id="c")
+    assert json.loads(made.budget.path.read_text())["reserved"] == {}
+
+
+def test_what_costs_nothing_is_in_nobodys_way(tmp_path: Path) -> None:
+    config = limits(month={"usd": 5})
+    budget = Budget(lambda: config, tmp_path / "b.json")
+    budget.reserve("c", 10, 5, dear).settle(Amount(10, 5.01))
+    budget.reserve("c", 10, 5, free).settle(None)
+    with pytest.raises(LLMBudgetError):
+        budget.reserve("c", 10, 5, dear)
 
 
 # ---- the ledger -----------------------------------------------------------------------------------------------------

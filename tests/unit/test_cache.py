@@ -148,6 +148,14 @@ async def test_off_is_the_default_and_looks_at_nothing() -> None:
     assert not made.cache.folder.exists()
 
 
+async def test_another_answer_is_another_answer() -> None:
+    made, provider = manager("First.", "Second.")
+    first = await made.generate_response("What is AI?")
+    again = await made.retry(first.conversation_id, first.metadata["question_id"])
+    assert (first.content, again.content) == ("First.", "Second.")
+    assert len(provider.requests) == 2
+
+
 # ---- the files ------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from coda_cli import LLMConfig, LLMManager, LLMProvider, ProviderConfig, Reply, 
 from coda_cli.engine.breaker import FAILURES, FIRST_WAIT
 from coda_cli.engine.core.errors import (
     LLMAuthenticationError,
+    LLMBadResponseError,
     LLMConnectionError,
     LLMError,
     LLMInvalidRequestError,
@@ -17,7 +19,13 @@ from coda_cli.engine.core.errors import (
     LLMRateLimitError,
     LLMTimeoutError,
 )
-from coda_cli.engine.core.events import ProviderFallback, ProviderStatusChange, ResponseComplete, ResponseError
+from coda_cli.engine.core.events import (
+    ProviderFallback,
+    ProviderStatusChange,
+    ResponseComplete,
+    ResponseError,
+    ResponseStart,
+)
 from tests.unit.wire_cases import VirtualClock
 
 
@@ -148,3 +156,32 @@ async def test_a_host_that_is_left_alone_is_no_reason_to_wait_where_another_may_
     for _ in range(FAILURES + 3):
         assert (await made.generate_response("hello")).content == "Second."
     assert len(providers["first"].requests) == FAILURES
+
+
+async def test_a_try_that_says_nothing_of_the_host_does_not_lock_it_out() -> None:
+    clock = VirtualClock()
+    down: list[str | Reply] = [Reply(error=LLMConnectionError("down")) for _ in range(FAILURES)]
+    made, _ = manager(clock=clock, first=[*down, Reply(error=LLMBadResponseError("junk", final=True)), "Well."])
+    for _ in range(FAILURES):
+        with pytest.raises(LLMConnectionError):
+            await made.generate_response("hello")
+    clock.time += FIRST_WAIT
+    with pytest.raises(LLMBadResponseError):
+        await made.generate_response("hello")
+    assert (await made.generate_response("hello")).content == "Well."
+
+
+async def test_an_answer_that_was_given_up_says_nothing_of_the_host() -> None:
+    down: list[str | Reply] = [Reply(error=LLMConnectionError("down")) for _ in range(FAILURES - 1)]
+    made, _ = manager(first=[*down, Reply("late", delay=30.0), Reply(error=LLMConnectionError("down")), "Well."])
+    for _ in range(FAILURES - 1):
+        with pytest.raises(LLMConnectionError):
+            await made.generate_response("hello")
+    generation = made.generate_response("hello")
+    async for event in generation.events():
+        if isinstance(event, ResponseStart):
+            asyncio.get_running_loop().call_later(0.05, generation.cancel)
+    with pytest.raises(LLMConnectionError):
+        await made.generate_response("hello")
+    with pytest.raises(LLMConnectionError, match="left alone"):
+        await made.generate_response("hello")

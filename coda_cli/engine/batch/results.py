@@ -129,11 +129,16 @@ class ResultFile:
         record = _parsed(torn)
         if record is not None and is_result(record):
             os.write(self._fd, b"\n")  # O_APPEND
-        elif torn.startswith(_BEGINS) or _BEGINS.startswith(torn):
+        elif record is None and (torn.startswith(_BEGINS) or _BEGINS.startswith(torn)) and self._begins_as_ours(torn):
             os.ftruncate(self._fd, size - len(torn))
         else:
             raise _foreign(self.path)
         os.fsync(self._fd)
+
+    def _begins_as_ours(self, torn: bytes) -> bool:
+        """Whether the first line is a result, or *torn* is all there is: nobody else's file is ever cut."""
+        first = next(self.records(), None)
+        return os.fstat(self._fd).st_size == len(torn) or (first is not None and is_result(first))
 
     def _learn(self) -> None:
         first = True

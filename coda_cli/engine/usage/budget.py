@@ -150,7 +150,8 @@ class Budget:
             used = self._used(ledger, held.conversation_id, held.id)
             for scope, unit, limit in self._every():
                 spent, needed = _part(used[scope], unit) or 0.0, _part(wanted, unit)
-                if needed is not None and spent + needed > limit:
+                free = unit == "usd" and not needed  # what costs nothing is in nobody's way
+                if needed is not None and not free and spent + needed > limit:
                     return Reached(scope, unit, limit, spent, needed)
             ledger.reserved[held.id] = {
                 "pid": os.getpid(),
@@ -167,6 +168,13 @@ class Budget:
             ledger.reserved.pop(held.id, None)
             self._run += Amount(spent.tokens, spent.usd or 0.0)
             _spend(ledger, held.conversation_id, spent)
+
+    def book(self, conversation_id: str, spent: Amount) -> None:
+        """*spent* was used without a limit: a ledger that is there must know it when one holds again."""
+        if self.path.exists():
+            with self._open() as ledger:
+                self._run += Amount(spent.tokens, spent.usd or 0.0)
+                _spend(ledger, conversation_id, spent)
 
     def _limits(self, unit: Unit) -> bool:
         return any(one == unit for _, one, _ in self._every())
@@ -284,11 +292,14 @@ class Reservation:
                         raise
                     block = max(1, block // 4)  # the last of it in small pieces
 
-    def settle(self, spent: Amount | None) -> None:
-        """The request is over and took *spent*; None: nothing is known of it, and what came counts."""
+    def settle(self, spent: Amount | None, *, at_least: Amount | None = None) -> None:
+        """The request is over and took *spent*; None: nobody told, and what came counts, at least *at_least*."""
         if spent is None:
             came = int(self.came + 0.999)
             spent = Amount(self.sent + came, self.priced(self.sent, came))
+            if at_least is not None:
+                dollars = max(spent.usd or 0.0, at_least.usd or 0.0)
+                spent = Amount(max(spent.tokens, at_least.tokens), dollars)
         self.budget.settle(self, spent)
 
 
