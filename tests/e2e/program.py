@@ -41,7 +41,7 @@ from tests.servers.script import Script
 from tests.servers.vendors import FakeVendor
 from tests.servers.wire import WireName, stream_reply
 
-GUARD = 30.0  # seconds after which a test gives up
+GUARD = 60.0  # seconds after which a test gives up
 TRACEBACK = b"Traceback (most recent call last)"
 
 
@@ -162,11 +162,12 @@ class Program:
         umask: int = -1,
         python: Sequence[str] = ("-m", "coda_cli"),
         cwd: Path | None = None,
+        guard: float = GUARD,
     ) -> Ran:
-        """Run it to its end; `stdin` None is /dev/null, bytes are a pipe."""
+        """Run it to its end; `stdin` None is /dev/null, bytes are a pipe. After *guard* seconds it hangs."""
         source = None if stdin is None else subprocess.PIPE
         child = self.start(*arguments, stdin=source, env=env, prefix=prefix, umask=umask, python=python, cwd=cwd)
-        return finish(child, stdin)
+        return finish(child, stdin, guard)
 
     def run_all(self, runs: Iterable[Sequence[str]], env: Mapping[str, str] | None = None) -> list[Ran]:
         """Several runs, a few at a time; their results in the given order."""
@@ -196,10 +197,10 @@ class Program:
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def finish(child: "subprocess.Popen[bytes]", stdin: bytes | None = None) -> Ran:
+def finish(child: "subprocess.Popen[bytes]", stdin: bytes | None = None, guard: float = GUARD) -> Ran:
     """Wait for the end of *child* and read the rest of what it says."""
     try:
-        out, err = child.communicate(stdin, timeout=GUARD)
+        out, err = child.communicate(stdin, timeout=guard)
     except subprocess.TimeoutExpired:
         child.kill()
         out, err = child.communicate()

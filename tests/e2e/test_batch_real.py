@@ -58,7 +58,9 @@ def test_a_batch_over_parallel_slots_gives_every_answer_in_its_place(tmp_path: P
         "".join(json.dumps({"id": one, "prompt": f"What is the capital of {one}?"}) + "\n" for one in COUNTRIES)
     )
     out = tmp_path / "out.jsonl"
-    ran = program.run("batch", str(prompts), "-s", SYSTEM, "--concurrency", str(SLOTS), "--output", str(out), "--json")
+    ran = program.run(
+        "batch", str(prompts), "-s", SYSTEM, "--concurrency", str(SLOTS), "--output", str(out), "--json", guard=300.0
+    )
     assert ran.code == 0, ran.error
     found = [json.loads(line) for line in out.read_bytes().splitlines()]
     assert [record["id"] for record in found] == list(COUNTRIES)
@@ -67,5 +69,5 @@ def test_a_batch_over_parallel_slots_gives_every_answer_in_its_place(tmp_path: P
     # each answer is the one to its own question
     assert sum(record["id"] in record["text"] for record in found) >= len(found) - 2
     assert ran.json["usage"]["output_tokens"] == sum(record["usage"]["output_tokens"] for record in found)
-    piped = program.run("batch", str(prompts), "-s", SYSTEM, "--concurrency", str(SLOTS))
+    piped = program.run("batch", str(prompts), "-s", SYSTEM, "--concurrency", str(SLOTS), guard=300.0)
     assert [record["id"] for record in piped.lines] == list(COUNTRIES)

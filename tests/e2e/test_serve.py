@@ -43,7 +43,7 @@ def serving(coda: Program, *arguments: str, end: signal.Signals = signal.SIGINT)
         read_until(child.stdout, b"}\n")
         yield child
         child.send_signal(end)
-        out, err = child.communicate(timeout=20)
+        out, err = child.communicate(timeout=60)
         assert child.returncode == 0, err
         assert b"Traceback" not in out + err
         assert not (coda.home / "data" / "server.json").exists()
@@ -87,7 +87,7 @@ def test_its_files_are_for_this_person_whatever_the_umask(coda: Program, umask: 
         assert token.read_text().strip() == told(coda)["token"]
     finally:
         child.terminate()
-        child.communicate(timeout=20)
+        child.communicate(timeout=60)
 
 
 def test_a_token_file_outlives_the_server_and_one_of_others_is_refused(coda: Program) -> None:
@@ -157,7 +157,7 @@ def test_a_key_is_in_no_frame_no_page_no_log_and_no_answer(coda: Program) -> Non
         seen += asyncio.run(everything(told(coda)))
     finally:
         child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=20)
+        out, err = child.communicate(timeout=60)
     assert KEY.encode() not in seen + out + err
     for file in coda.folder.rglob("*"):
         if file.is_file():
@@ -173,7 +173,7 @@ async def everything(here: dict[str, Any]) -> bytes:
             await socket.send_json({"type": "subscribe"})
             await socket.send_json({"type": "ask", "prompt": "hi"})
             while b"analytics_update" not in seen and b"response_error" not in seen:
-                seen += (await socket.receive_str(timeout=20)).encode()
+                seen += (await socket.receive_str(timeout=60)).encode()
         body = {"model": "v", "messages": [{"role": "user", "content": "hi"}]}
         for path in ("/", "/page.js", "/page.css", "/healthz", "/v1/models"):
             async with http.get(here["url"] + path) as answer:
@@ -206,9 +206,9 @@ async def watched(here: dict[str, Any], write: Any) -> list[dict[str, Any]]:
         assert (await socket.receive_json())["code"] == "not_allowed"
         await socket.send_json({"type": "replay", "after": 0})
         write()
-        heard = [await socket.receive_json(timeout=20)]
+        heard = [await socket.receive_json(timeout=60)]
         while heard[-1]["type"] != "analytics_update":
-            heard.append(await socket.receive_json(timeout=20))
+            heard.append(await socket.receive_json(timeout=60))
         return heard
 
 
@@ -223,7 +223,7 @@ def test_a_plain_chat_can_be_watched(coda: Program) -> None:
     heard = asyncio.run(watched(here, lambda: stdin.write(b"why?\n")))
     ends = [one for one in heard if one["type"] == "response_complete"]
     assert [one["content"] for one in ends] == ["The sky is blue."]
-    out, err = child.communicate(timeout=20)
+    out, err = child.communicate(timeout=60)
     assert child.returncode == 0
     assert b"The sky is blue." in out
     assert here["token"].encode() not in seen + out + err  # no terminal

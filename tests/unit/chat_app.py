@@ -22,7 +22,7 @@ from coda_cli.tui.app import CodaApp, Start
 from coda_cli.tui.transcript.view import Transcript
 from tests.unit.chat_front import session_with
 
-GUARD = 15.0
+GUARD = 30.0
 
 
 @dataclass

@@ -67,7 +67,7 @@ class Watcher:
 
     async def hear(self) -> JSON:
         """The next frame."""
-        heard: JSON = await self.socket.receive_json(timeout=20)
+        heard: JSON = await self.socket.receive_json(timeout=60)
         return heard
 
     async def until(self, kind: str) -> list[JSON]:

@@ -20,7 +20,7 @@ from coda_cli.tui.terminal_input import InputParser
 DARK = b"\x1b]11;rgb:1e1e/1e1e/2e2e\x1b\\"
 LIGHT = b"\x1b]11;rgb:fd/f6/e3\x07"
 DEVICE = b"\x1b[?62;22c"
-GUARD = 10.0
+GUARD = 30.0
 
 
 class FakeTerminal:

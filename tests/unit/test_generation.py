@@ -19,7 +19,7 @@ from coda_cli.engine.generation import Generation, Outcome
 from coda_cli.engine.manager import LLMManager
 from coda_cli.engine.providers.scripted import Reply, ScriptedProvider
 
-GUARD = 10.0  # seconds after which a test calls a reader hung
+GUARD = 30.0  # seconds after which a test calls a reader hung
 Emit = Callable[[Event], None]
 Produce = Callable[[Emit], Awaitable[Outcome]]
 

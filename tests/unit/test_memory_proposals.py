@@ -115,7 +115,7 @@ async def test_a_model_that_does_not_answer_holds_no_end_up(monkeypatch: pytest.
     front.session.settings.propose_memories = True
     await front.session.ask(" ".join(SAID))
     await remember_end(front.session)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await finished(front.session) == 0
 
 

@@ -41,7 +41,7 @@ async def test_a_person_watches_a_chat(tmp_path: Path) -> None:
         with pytest.raises(LLMRateLimitError):
             await answer
         await page.until("document.getElementById('failed').textContent === '1'")
-        assert await page.run("document.getElementById('title').textContent") == "other"  # it goes where one speaks
+        await page.until("document.getElementById('title').textContent === 'other'")  # it goes where one speaks
         chats = "[...document.querySelectorAll('nav button')]"
         await page.run(f"{chats}.find((one) => one.textContent.includes('sky')).click()")
         text = await page.run("document.body.innerText")
@@ -50,7 +50,7 @@ async def test_a_person_watches_a_chat(tmp_path: Path) -> None:
         assert "Rayleigh." in text
         assert "1,234" in text  # tokens
         assert "slow down" in text
-        assert await page.run("document.getElementById('cost').textContent") == "$0.0000"
+        await page.until("document.getElementById('cost').textContent === '$0.0000'")
         assert "s" in await page.run("document.getElementById('whole').textContent")
         assert page.told == []
         assert {url.partition("//")[2].partition("/")[0] for url in page.asked} == {kit.server.url.partition("//")[2]}
@@ -120,7 +120,7 @@ async def test_the_page_comes_back_after_the_connection_was_lost(tmp_path: Path)
         await page.until("document.querySelectorAll('pre.answer').length === 3")
         said = await page.run("[...document.querySelectorAll('pre.answer')].map((one) => one.textContent)")
         assert said == ["one", "two", "three"]
-        assert await page.run("document.getElementById('answers').textContent") == "3"
+        await page.until("document.getElementById('answers').textContent === '3'")
 
 
 async def test_without_the_token_the_page_asks_for_it(tmp_path: Path) -> None:

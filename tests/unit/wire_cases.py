@@ -47,7 +47,7 @@ from tests.servers.vendors import FakeVendor
 from tests.servers.wire import WIRES, Vendor, Wire, WireName
 
 LONG: Final = os.environ.get("CODA_TEST_LONG") == "1"
-GUARD: Final = 10.0  # seconds after which a test calls an answer hung
+GUARD: Final = 30.0  # seconds after which a test calls an answer hung
 
 
 @dataclass(frozen=True)
