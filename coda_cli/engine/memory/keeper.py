@@ -127,29 +127,27 @@ class Keeper:
         old = self.found(memory_id)
         if refusal := refused(text):
             return Noticed("refused", old.id, refusal, old.kind)
-        new, now = one_line(text), self._now()
-
-        def changed(one: Memory) -> Memory:
-            if one.id == old.id:
-                return replace(one, text=new)
-            beside = one.holds and old.holds and one.kind != "gist" and one.folder == old.folder
-            return one.ended(now, old.id) if beside and contradicts(new, one.text) else one
-
-        self._file.change(lambda all_of: [changed(one) for one in all_of])
+        new = one_line(text)
+        self._change_one(old, lambda one: replace(one, text=new))
         return Noticed("replaced", old.id, new, old.kind)
 
     def revive(self, memory_id: str) -> Noticed:
         """What had ended holds again; what it contradicts has ended instead."""
-        old, now = self.found(memory_id), self._now()
+        old = self.found(memory_id)
+        self._change_one(old, lambda one: replace(one, ended_at="", ended_by=""))
+        return Noticed("stored", old.id, old.text, old.kind)
+
+    def _change_one(self, old: Memory, made: Callable[[Memory], Memory]) -> None:
+        """Put what is *made* of *old* in its place; if that holds, what it contradicts has ended."""
+        new, now = made(old), self._now()
 
         def changed(one: Memory) -> Memory:
             if one.id == old.id:
-                return replace(one, ended_at="", ended_by="")
-            beside = one.holds and one.kind != "gist" and one.folder == old.folder
-            return one.ended(now, old.id) if beside and contradicts(old.text, one.text) else one
+                return made(one)
+            beside = new.holds and one.holds and one.kind != "gist" and one.folder == new.folder
+            return one.ended(now, new.id) if beside and contradicts(new.text, one.text) else one
 
         self._file.change(lambda all_of: [changed(one) for one in all_of])
-        return Noticed("stored", old.id, old.text, old.kind)
 
     def forget_all(self) -> int:
         """Everything out of the file for good, proposals too; how many memories that were."""
