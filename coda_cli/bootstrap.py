@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from coda_cli.engine.tools.permissions import Permissions
 
 
-@dataclass(frozen=True, slots=True)
-class Wired:
+class Wired(Struct, frozen=True):
     """A manager with the parts that a front end asks beside it. `key_sources`: where each provider's key was found."""
 
     manager: LLMManager

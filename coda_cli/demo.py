@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from coda_cli import (
     ConversationManager,
     FunctionCalls,
@@ -77,8 +79,7 @@ class Actor(ScriptedProvider):
         return _SAYS.get(last.content, Reply(f"You said: {last.content}"))
 
 
-@dataclass
-class Stage:
+class Stage(Struct):
     """What the steps share: a manager with two scripted providers, and the model of this machine where it is here."""
 
     manager: LLMManager

@@ -6,8 +6,9 @@ Everything here has passed `visible`: no character that hides or misleads is lef
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.engine.core.tools import WHY, Approval, ApprovalRequest, Decision, Touches
 from coda_cli.engine.tools.visible import visible, visible_line
@@ -25,8 +26,7 @@ SHOW_ALL: Final = "v"
 """What a person types to see the lines that were left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """One of the answers: the key that gives it, and its words. With `explains` a reason is asked for."""
 
     key: str
@@ -35,8 +35,7 @@ class Said:
     explains: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """What a person reads. `title` and `summary` are one line each, `detail` and `diff` many ("" for none)."""
 
     title: str

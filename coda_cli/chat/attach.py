@@ -11,10 +11,11 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from coda_cli.chat.attachments import (
     MAX_MEDIA_BYTES,
@@ -38,8 +39,7 @@ _LISTED: Final = 50
 _SKIPPED: Final = frozenset({"node_modules", "__pycache__", ".git"})
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A question as it is sent. `names` are the files in it and beside it."""
 
     text: str

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.chat.front import Completion, Front, FrontKind
 from coda_cli.engine.core.errors import CodaError, UsageError
@@ -19,8 +20,7 @@ Complete = Callable[[Front, str], Sequence[tuple[str, str]]]
 GROUPS: Final = ("Chats", "Messages", "Models", "What the model gets", "Files", "Coda")
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A slash command. `arguments` is what is shown behind its name, `help` one line, `group` one of GROUPS.
 
     `idle`: it changes the conversation, so it waits until no answer is under way. `only`: the one front end that has

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from coda_cli.engine.generation import Generation
 from coda_cli.settings.model_spec import ModelSpec
 
 
-@dataclass(frozen=True, slots=True)
-class Contender:
+class Contender(Struct, frozen=True):
     """One of the models that answer, and its answer. Nothing is sent before that is awaited or iterated."""
 
     spec: ModelSpec
@@ -17,8 +16,7 @@ class Contender:
     generation: Generation
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """One question and all that answer it. The answers are siblings; the chosen one becomes the branch."""
 
     conversation_id: str

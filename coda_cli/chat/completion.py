@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from coda_cli.chat import front
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(Struct, frozen=True):
     """`insert` may stand in place of the characters from `start` to `end` of the prompt.
 
     `label` and `detail` are shown (untrusted: a front end cleans them). Not `final`: there is more to complete behind

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 EntryKind = Literal["user", "assistant", "tool", "system", "summary", "note", "error"]
 
 _NUMBERED: Final = frozenset({"user", "assistant", "tool", "system"})
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCard:
+class ToolCard(Struct, frozen=True):
     """A tool call, with its result once there is one. `arguments` is the JSON text that the model wrote.
 
     `result` is what the model was told, `display` (Markdown, "": the result) what a person is. `seconds`: how long it
@@ -30,8 +30,7 @@ class ToolCard:
     output: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Attached:
+class Attached(Struct, frozen=True):
     """An attachment of a question; `size` in bytes."""
 
     kind: Literal["image", "audio", "file"]
@@ -40,8 +39,7 @@ class Attached:
     media_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One thing in the transcript.
 
     `id` is the message's; what is no message ("note", "error") has one of its own. `text` is Markdown for answers and

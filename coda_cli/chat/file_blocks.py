@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 _RUN: Final = re.compile(r"^[ \t]*(`{3,})", re.MULTILINE)
 # The name is on one line; the fence is one that does not occur at the start of a line of the file.
@@ -16,8 +17,7 @@ _BLOCK: Final = re.compile(r"\n\n\[file ([^\n]{1,4096})\]\n(`{3,})\n((?:(?!\2)[^
 _START: Final = "\n\n[file "
 
 
-@dataclass(frozen=True, slots=True)
-class FileBlock:
+class FileBlock(Struct, frozen=True):
     """A text file in a question; `size` is that of its text in bytes."""
 
     name: str

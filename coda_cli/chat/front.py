@@ -6,9 +6,10 @@ The commands know this Protocol and nothing else of a front end, so the same tab
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
+
+from msgspec import Struct
 
 from coda_cli.chat.comparison import Comparison
 from coda_cli.chat.session import ChatSession
@@ -22,8 +23,7 @@ Feature = Literal[
 """What a front end may have a way of its own for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """One choice of several. `detail` is shown beside it, `search` is looked at when a person types to filter.
 
     Texts are untrusted: a front end cleans them.
@@ -34,8 +34,7 @@ class Option:
     search: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(Struct, frozen=True):
     """What may stand in place of the last `replaces` characters of a prompt: `text`. `label` and `detail` are shown."""
 
     text: str

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final, TypeVar
+
+from msgspec import Struct
 
 _T = TypeVar("_T")
 _BREAKS: Final = " /\\-_.:@\"'([#"
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """How well a name fits (more is better), and the places of its letters that were typed."""
 
     score: float

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from coda_cli.engine.conversations.tree import Conversation
 from coda_cli.engine.core.messages import MessageRole
 from coda_cli.engine.core.ports import TokenCounter
 
 
-@dataclass(frozen=True, slots=True)
-class Gauge:
+class Gauge(Struct, frozen=True):
     """How full the window is, and what the chat has cost.
 
     `tokens` are those of the latest request and its answer (an estimate until there is one), `window` is the model's

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from coda_cli.chat.command_parts import cell
 from coda_cli.chat.session import ChatSession
@@ -35,8 +36,7 @@ _BAR: Final = 24
 NOT_TOLD: Final = "in Coda's words: this provider does not tell what it sends"
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """What the next request takes. `size` is the model's window (None: nobody knows), `reserve` is for the answer.
 
     `cut` says what of the system prompt is left out, and why.

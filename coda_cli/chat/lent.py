@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Lent(Generic[_T]):
+class Lent(Struct, Generic[_T], frozen=True):
     """`value` stands where `before` stood."""
 
     value: _T

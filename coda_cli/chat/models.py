@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from coda_cli.chat.session import ChatSession
 from coda_cli.engine.core.errors import LLMError
@@ -14,8 +15,7 @@ from coda_cli.settings.model_cache import cached_models, remember_models
 _MILLION = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class ModelChoice:
+class ModelChoice(Struct, frozen=True):
     """One model. `spec` is what `/model` takes; prices in USD for a million tokens, None where nobody knows.
 
     `default`: it is what its provider takes where no model is named. `keyed`: what it needs to be asked is there, as

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.bootstrap import Wired
 from coda_cli.chat.comparison import Comparison, Contender
@@ -39,16 +40,14 @@ _RECENT: Final = 200
 _DEFAULT: Final = ModelSpec(None, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(Struct, frozen=True):
     """A question that waits for the answer under way."""
 
     text: str
     media: tuple[MediaPart, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """Where the answer under way stands: below the message `below` (None: the head, "": nothing).
 
     `text` is the question that was asked there; None where `below` is the question, which is answered again.

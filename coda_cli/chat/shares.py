@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from coda_cli.engine.core.messages import AudioPart, FilePart, ImagePart, LLMMessage, MessageRole, system
 from coda_cli.engine.core.ports import ProviderRequest, TokenCounter, ToolSpec
@@ -15,8 +17,7 @@ _NAMES: Final = {MessageRole.USER: "questions", MessageRole.ASSISTANT: "answers"
 _SECTIONS: Final = {"folder": "notes of the folder", "system": "day and system", "tools": "words on tools"}
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True):
     """One part of the window, in tokens (an estimate). `messages`: how many things are in it."""
 
     name: str

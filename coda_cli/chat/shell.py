@@ -14,9 +14,10 @@ import secrets
 import signal
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.engine.conversations.outline import fenced
 from coda_cli.engine.core.errors import UsageError
@@ -37,8 +38,7 @@ _GRACE: Final = 0.5
 _LINE_END: Final = re.compile("\\r\\n?|\\n")
 
 
-@dataclass(frozen=True, slots=True)
-class ShellResult:
+class ShellResult(Struct, frozen=True):
     """How a command ended. `output` is untrusted; `left_out` counts the bytes missing in its middle."""
 
     command: str

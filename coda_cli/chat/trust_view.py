@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from coda_cli.chat.words import counted
 from coda_cli.engine.core.errors import UsageError
@@ -25,8 +26,7 @@ STATES: Final = {
 }
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(Struct, frozen=True):
     """One look at a folder: `files` are the bytes that were read, and that a yes is for."""
 
     files: FolderFiles

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
+
+from msgspec import Struct, field
 
 from coda_cli.chat.attachments import printable, read_media, read_stdin, read_text, read_texts
 from coda_cli.cli.output import say, stdin_is_readable
@@ -48,8 +49,7 @@ _NO_OPTIONS: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """The command line of `coda ask`, typed. `offline` None leaves it to the settings."""
 
     words: Sequence[str] = ()
@@ -83,8 +83,7 @@ class Asked:
     offline: bool | None = None
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(Struct, frozen=True):
     """What goes to the model(s). An empty `models` means the default one.
 
     `said` are the words of the command line in `prompt`: only they are the person's own.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from coda_cli.cli.ask_input import Asked, Question
 from coda_cli.cli.ask_output import (
@@ -26,8 +27,7 @@ from coda_cli.engine.core.usage import FinishReason
 from coda_cli.settings.model_spec import ModelSpec
 
 
-@dataclass(slots=True)
-class Result:
+class Result(Struct):
     """How one answer ended. `code` is its exit code."""
 
     spec: ModelSpec

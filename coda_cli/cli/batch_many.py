@@ -8,9 +8,10 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from coda_cli.cli.batch_progress import ProgressLine, part_read
 from coda_cli.cli.batch_setup import BadLines, Interrupts, Ready, Wanted
@@ -33,8 +34,7 @@ _AHEAD: Final = 16
 """Towards a pipe, so many times the concurrency may be answered ahead of the oldest that is not."""
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """The command line. `rate` is in requests a second."""
 
     wanted: Wanted

@@ -8,9 +8,10 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from coda_cli import bootstrap
 from coda_cli.chat.attachments import printable
@@ -35,8 +36,7 @@ RETRIES: Final = 6
 """Where the settings do not say how often: nobody sits and waits, and a limit is a matter of minutes."""
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """The part of the command line that says what is asked. `offline` None leaves it to the settings."""
 
     file: Path | None = None
@@ -52,8 +52,7 @@ class Wanted:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass
-class Ready:
+class Ready(Struct):
     """What a run needs: the manager with its parts, what holds for every line, and the models that were named."""
 
     wired: bootstrap.Wired

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from coda_cli import bootstrap, paths
 from coda_cli.chat.attachments import printable, read_media, read_stdin, read_texts
@@ -23,8 +24,7 @@ from coda_cli.settings.model_cache import cached_models
 from coda_cli.settings.model_spec import check_prefix, parse_spec
 
 
-@dataclass(frozen=True)
-class Opening:
+class Opening(Struct, frozen=True):
     """`first` is asked at once, with *media*; `typed` stands in the prompt, to be finished.
 
     `brought` is what `first` begins with that is not the person's own words.

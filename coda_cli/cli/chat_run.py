@@ -39,12 +39,10 @@ def run(started: Started) -> int:
 
 def _whole(started: Started) -> Glance:
     """The same from all settings; raises what is wrong with them."""
-    from dataclasses import fields
-
     from coda_cli.settings.load import load_settings
 
     settings = load_settings(overrides={"offline": started.offline})
-    return Glance(**{one.name: getattr(settings, one.name) for one in fields(Glance)})
+    return Glance(**{name: getattr(settings, name) for name in Glance.__struct_fields__})
 
 
 def is_plain(started: Started, settings: Glance, *, terminal: bool) -> bool:

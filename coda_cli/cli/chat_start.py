@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
 
-@dataclass(frozen=True)
-class Started:
+
+class Started(Struct, frozen=True):
     """The command line of `coda chat`, typed. `offline` None leaves it to the settings."""
 
     words: Sequence[str] = ()

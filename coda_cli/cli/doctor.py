@@ -11,11 +11,12 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 import typer
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from coda_cli import paths
 from coda_cli.cli.output import EXIT_FAILURE, put_json, style
@@ -46,8 +47,7 @@ _EXTRAS: Final[Mapping[str, Mapping[str, str]]] = {
 _WHEELS: Final = frozenset({("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "arm64")})
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(Struct, frozen=True):
     """One line of the report."""
 
     name: str

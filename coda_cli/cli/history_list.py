@@ -6,8 +6,9 @@ import re
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from coda_cli.chat.words import ago, money
 from coda_cli.cli.history_common import (

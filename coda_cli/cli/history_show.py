@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.chat.words import counted
 from coda_cli.cli.history_common import clock, cut, find, find_message, one_line, open_folder, short_message, width
@@ -153,8 +154,7 @@ def _faint(text: str) -> str:
 # ---- the tree -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Row:
+class _Row(Struct):
     """One line of the tree: the lines left of the message, and the message."""
 
     left: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import asdict
 from typing import Any
+
+from msgspec.structs import asdict
 
 from coda_cli import paths
 from coda_cli.chat.words import counted, money

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from coda_cli.engine.core.prompts import SectionName
 from coda_cli.settings.schema import Settings
@@ -17,8 +18,7 @@ CHAT: Final[tuple[SectionName, ...]] = ("persona", "preferences", "memories", "f
 _ONCE: Final[tuple[SectionName, ...]] = ("preferences", "memories")
 
 
-@dataclass(frozen=True, slots=True)
-class PersonaChoice:
+class PersonaChoice(Struct, frozen=True):
     """Who answers. `persona` is None for the plain assistant; `sections` are those of the system prompt."""
 
     persona: Persona | None

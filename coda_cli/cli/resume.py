@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from coda_cli.chat.session import last_spec
 from coda_cli.engine.conversations import operations
@@ -12,8 +12,7 @@ from coda_cli.settings.model_spec import ModelSpec
 from coda_cli.settings.schema import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(Struct, frozen=True):
     """The conversation to go on with; `spec` is what answered last, if that is still configured."""
 
     conversations: ConversationManager

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from coda_cli.bootstrap import Wired
 from coda_cli.chat.attachments import printable
@@ -13,8 +14,7 @@ from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.tools import ApprovalMode
 
 
-@dataclass(frozen=True, slots=True)
-class ToolChoice:
+class ToolChoice(Struct, frozen=True):
     """What the command line says of tools. `only` None: all of them."""
 
     only: tuple[str, ...] | None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec import Struct, field
 
 from coda_cli.cli.loop import run_async
 from coda_cli.cli.output import EXIT_FAILURE, put, put_json, style
@@ -128,8 +128,7 @@ def remove(name: Name) -> None:
     put(f"removed {name}")
 
 
-@dataclass(slots=True)
-class _Check:
+class _Check(Struct):
     """What became of one server."""
 
     name: str

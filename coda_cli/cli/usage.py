@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Annotated, Final, Literal
 
 import typer
+from msgspec import Struct, field
 
 from coda_cli.cli.output import put_json, say
 from coda_cli.engine.core.errors import UsageError
@@ -41,8 +41,7 @@ NO_TAG: Final = ""
 """The key of what has no tag."""
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """What was found. `rows` in the order they are shown; the days of *since* and *until* are counted, None: no bound.
 
     `days` are the sums of every day that has some, by its ordinal; `titles` by conversation.

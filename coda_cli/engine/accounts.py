@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.engine.core.errors import (
     LLMAuthenticationError,
@@ -23,8 +24,7 @@ from coda_cli.engine.usage.budget import Amount, Budget, Reservation
 _NEVER_SENT: Final = (LLMAuthenticationError, LLMUnsupportedError, LLMProviderUnavailableError)
 
 
-@dataclass(slots=True)
-class ProviderStats:
+class ProviderStats(Struct):
     """What this process asked of one provider. Cost in USD over the priced requests."""
 
     request_count: int = 0

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from coda_cli.engine.briefing import GIVEN, Briefing, BriefingHost
 from coda_cli.engine.core.errors import (

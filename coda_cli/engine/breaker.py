@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.engine.core.errors import (
     LLMConnectionError,
@@ -22,8 +23,7 @@ LONGEST_WAIT: Final = 60.0
 _OF_THE_HOST: Final = (LLMConnectionError, LLMTimeoutError, LLMOverloadedError, LLMRateLimitError)
 
 
-@dataclass(slots=True)
-class _State:
+class _State(Struct):
     failures: int = 0
     wait: float = FIRST_WAIT
     until: float | None = None

@@ -7,9 +7,11 @@ A failure of either is told to nobody but the log of events: it must not cost th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
+
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from coda_cli.engine.core.config import LLMConfig
 from coda_cli.engine.core.errors import CodaError
@@ -110,7 +112,7 @@ class Briefing:
             self._tell(MemoryUpdate, changes=[], failure=error.message)
             return ()
         if noticed:
-            self._tell(MemoryUpdate, changes=[asdict(one) for one in noticed], failure=None)
+            self._tell(MemoryUpdate, changes=[to_builtins(one) for one in noticed], failure=None)
         return noticed
 
     async def _adapt(self, situation: Situation) -> None:
@@ -123,7 +125,7 @@ class Briefing:
             self._tell(PersonaUpdate, changes=[], failure=error.message)
             return
         if adapted:
-            self._tell(PersonaUpdate, changes=[asdict(one) for one in adapted], failure=None)
+            self._tell(PersonaUpdate, changes=[to_builtins(one) for one in adapted], failure=None)
 
     def _tell(self, event: type[Event], **fields: object) -> None:
         self._publish(self._stamp(event, **fields))

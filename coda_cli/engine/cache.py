@@ -12,9 +12,10 @@ import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from coda_cli import paths
 from coda_cli.engine.core.config import ProviderConfig
@@ -28,16 +29,14 @@ _VERSION: Final = 1
 _KEPT_REASONS: Final = (FinishReason.STOP, FinishReason.LENGTH)
 
 
-@dataclass(frozen=True, slots=True)
-class Cached:
+class Cached(Struct, frozen=True):
     """An answer from the cache: what the provider said, and when (Unix seconds)."""
 
     events: tuple[ProviderEvent, ...]
     time: float
 
 
-@dataclass(frozen=True, slots=True)
-class CacheStats:
+class CacheStats(Struct, frozen=True):
     """What is in the cache. Times in Unix seconds, None where it is empty."""
 
     answers: int

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from coda_cli.engine.conversations.tree import Conversation
 from coda_cli.engine.core.errors import LLMBadResponseError
@@ -34,8 +35,7 @@ MOST_TOKENS: Final = 65_536
 """Tokens of one example: what is longer is cut by the vendor. Some models take less."""
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(Struct, frozen=True):
     """One line of a training file; *tokens* is an estimate."""
 
     conversation_id: str
@@ -43,8 +43,7 @@ class Example:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
+class LeftOut(Struct, frozen=True):
     """A conversation that makes no example. *secret*: because there is one in it."""
 
     conversation_id: str

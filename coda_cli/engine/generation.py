@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from coda_cli.engine.core.errors import LLMError
 from coda_cli.engine.core.events import Event, ReasoningChunk, ResponseChunk, ResponseStart
@@ -18,8 +19,7 @@ from coda_cli.engine.core.responses import LLMResponse, LLMStreamChunk
 from coda_cli.engine.sent import SentLog, SentRequest, kept_in
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How an answer ended: what there is of it, and the error it failed with, if any.
 
     `request` is what was sent last (None: nothing was), `first_token` the seconds until something of it came,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from coda_cli.engine.core.errors import LLMIncompleteResponseError
 from coda_cli.engine.core.messages import LLMMessage, MediaPart, new_id, user
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What a caller asked for.
 
     `must_exist`: the conversation has to be there already. `parent`: what the question stands below ("": nothing; None:

@@ -7,13 +7,13 @@ Jitter", AWS Architecture Blog, 2015).
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from coda_cli.engine.core.errors import LLMError, retryable
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True):
     """`max_retries` retries after the first attempt; `base` and `cap` in seconds."""
 
     max_retries: int = 3

@@ -15,9 +15,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from coda_cli.engine.redact import HIDDEN, hide
 
@@ -33,8 +34,7 @@ _SCHEME: Final = re.compile(r"(Bearer|Basic|Token) ", re.IGNORECASE)
 _DATA_URL: Final = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,")
 
 
-@dataclass(frozen=True, slots=True)
-class SentRequest:
+class SentRequest(Struct, frozen=True):
     """One request. `size` is its body in bytes as sent, `times` how often just this one was sent in a row.
 
     An embedded engine has no method and no headers; its `url` names the engine.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from coda_cli.engine.core.usage import TokenUsage
 from coda_cli.engine.turn import Turn
 
 
-@dataclass(slots=True)
-class Totals:
+class Totals(Struct):
     """The sums over the requests of an answer that have ended: tokens, USD (None: a price is not known), retries.
 
     `texts` and `thoughts` are those of its finished steps; `owes_a_gap`: the next step's text begins a new paragraph.

@@ -7,8 +7,9 @@ the store keeps it, and the events tell it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final, Protocol, assert_never
+
+from msgspec.structs import replace
 
 from coda_cli.engine.accounts import Accounts
 from coda_cli.engine.aside import Aside

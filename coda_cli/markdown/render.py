@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from coda_cli.engine.rendering.parsing import MAX_NESTING, block_tokens, parser
 from coda_cli.markdown.code import highlight, lexer_for, shortened
@@ -56,8 +57,7 @@ def warm() -> None:
         lexer_for(language)
 
 
-@dataclass(frozen=True, slots=True)
-class ListShape:
+class ListShape(Struct, frozen=True):
     """What all items of a list depend on: the first number, the last one, and whether empty lines part them."""
 
     number: int

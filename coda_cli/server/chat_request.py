@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
+from msgspec import Struct, field
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from coda_cli.engine.core.messages import (
@@ -153,8 +153,7 @@ class _Chat(BaseModel):
     logprobs: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
+class ChatRequest(Struct, frozen=True):
     """What a program asks: the last of *messages* is the question, or the results of tools."""
 
     model: str

@@ -7,8 +7,9 @@ that comes back goes on from where it was.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.engine.core.events import Event, ReasoningChunk, ResponseChunk
 from coda_cli.server.options import Limits
@@ -21,8 +22,7 @@ _PAUSE_A_CLIENT: Final = 0.001
 watch, sending takes a small part of the time that the answer has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One event as it is sent: `frame` is a whole WebSocket frame, `end` the number of bytes of all frames up to it."""
 
     id: int

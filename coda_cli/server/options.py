@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 TOKEN_BYTES: Final = 32
 """256 bits: nobody guesses it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
+class Allowed(Struct, frozen=True):
     """What clients may do beside watching: ask models, stop answers, answer approvals. Each is off by itself.
 
     `keep`: what is asked by the OpenAI-compatible endpoint is kept as chats, too.
@@ -26,8 +26,7 @@ class Allowed:
         return [name for name in ("ask", "cancel", "approve") if getattr(self, name)]
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What one server takes: bytes, numbers and seconds.
 
     `behind_bytes` and `behind_events`: a client that is further behind loses chunks. `log_bytes` and `log_events`: what
@@ -52,8 +51,7 @@ class Limits:
     log_events: int = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """Where a server listens: `host` is a name or an address, `port` 0 takes a free one.
 
     `also` are further values of the Host header that it answers to (`name` or `name:port`): behind a proxy, or in a

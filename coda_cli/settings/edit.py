@@ -8,9 +8,10 @@ from __future__ import annotations
 import copy
 import tomllib
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from coda_cli.engine.core.errors import ConfigError
 from coda_cli.settings.files import locked, parse_toml, read_text, write_text

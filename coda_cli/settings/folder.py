@@ -7,9 +7,10 @@ for, byte for byte: the file in the folder is not opened again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from coda_cli.engine.core.errors import ConfigError, UsageError
 from coda_cli.engine.tools.own_folder import NOTES, OWN_FOLDER, SETTINGS, brings_something, own_folder
@@ -71,8 +72,7 @@ def notes(loaded: Loaded) -> list[str]:
     return [*([quiet] if quiet else ()), *problems(loaded)]
 
 
-@dataclass(frozen=True)
-class Brought:
+class Brought(Struct, frozen=True):
     """The settings of a folder. `sets` is what counts, `never` what counts from no folder, `problems` what is wrong."""
 
     file: Path

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from coda_cli import paths
 from coda_cli.settings.files import parse_toml, read_text
@@ -26,8 +27,7 @@ _SWITCHES: Final = {
 _BELLS: Final = ("off", "bell", "notify")
 
 
-@dataclass(frozen=True)
-class Glance:
+class Glance(Struct, frozen=True):
     """Settings at the top of `coda.toml`, as in `schema.Settings`."""
 
     theme: str | None = None
@@ -55,7 +55,7 @@ def glance(environ: Mapping[str, str] = os.environ) -> Glance | None:
     if text is None and environ.get("CODA_CONFIG"):
         return None
     table = parse_toml(text, path) if text is not None else {}
-    given: dict[str, Any] = {one.name: table[one.name] for one in fields(Glance) if one.name in table}
+    given: dict[str, Any] = {name: table[name] for name in Glance.__struct_fields__ if name in table}
     if "keys" in given:
         given["keys"] = flat_keys(given["keys"])
     for variable, value in environ.items():

@@ -14,10 +14,11 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from coda_cli import paths
@@ -60,8 +61,7 @@ _WORDS: Final = {
 _DEFAULT: Final = Origin("default", "default")
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """The effective settings and where each value comes from.
 
     `file` is the coda.toml that was looked for (`found` says whether it is there), `ignored` the CODA_* variables

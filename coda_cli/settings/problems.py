@@ -8,9 +8,10 @@ import re
 import tomllib
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from pydantic import BaseModel, JsonValue
 from pydantic_core import ErrorDetails
 
@@ -59,16 +60,14 @@ _SHAPES: Final[Mapping[type, str]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a value comes from. `where` is a place to look: `path:line`, a variable's or a flag's name."""
 
     kind: Literal["default", "file", "env", "flag"]
     where: str
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One thing that is wrong with the settings."""
 
     where: str

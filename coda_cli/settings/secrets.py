@@ -16,10 +16,10 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn, Protocol, Self, cast
 
+from msgspec import Struct
 from pydantic import SecretStr
 
 from coda_cli import paths
@@ -42,8 +42,7 @@ _USABLE: Final = re.compile(r"[\x21-\x7e]{1,8192}")
 _log: Final = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """An API key and where it was found ("environment OPENAI_API_KEY", "keyring", "keys.toml").
 
     Neither `repr`, `str`, formatting, JSON nor pickling shows it: only `key.value.get_secret_value()` does.

@@ -13,10 +13,10 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
+from msgspec import Struct, field
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -85,8 +85,7 @@ class Template(BaseModel):
         return [name for name in dict.fromkeys(names) if name != INPUT]
 
 
-@dataclass(frozen=True)
-class Rendered:
+class Rendered(Struct, frozen=True):
     """A template with its variables filled in. `schema` is a JSON Schema or the path of its file."""
 
     prompt: str

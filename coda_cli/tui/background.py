@@ -15,9 +15,10 @@ import select
 import termios
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
+
+from msgspec import Struct
 
 from coda_cli.engine.rendering.sanitize import sanitize
 
@@ -38,8 +39,7 @@ _NEVER: Final = ("", "dumb", "linux", "unknown", "cons25", "emacs", "eterm", "et
 _MIDDLE: Final = 0.179
 
 
-@dataclass(frozen=True, slots=True)
-class Background:
+class Background(Struct, frozen=True):
     """What is known: `dark` is None where nothing is. `typed` is what a person typed meanwhile, safe to show.
 
     `answered` is False where the answer may still come.

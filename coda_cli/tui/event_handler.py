@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final, assert_never
+
+from msgspec.structs import replace
 
 from coda_cli.chat import telling
 from coda_cli.chat.entry import Entry, ToolCard

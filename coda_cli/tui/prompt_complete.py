@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from msgspec import Struct
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -22,8 +22,7 @@ _GAP: Final = 2
 _PARTS: Final = ("row", "cursor", "match", "detail", "title")
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """One row. Texts are untrusted; they are cleaned when they are drawn."""
 
     label: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from coda_cli import paths
 from coda_cli.tui.theme_file import ChatTheme
@@ -21,8 +22,7 @@ _TINY: Final = "; it is tiny, often wrong, and fetched once with the first quest
 _CHANGE: Final = "/model chooses another, /key takes a vendor's key"
 
 
-@dataclass(frozen=True)
-class Start:
+class Start(Struct, frozen=True):
     """How the chat begins. `first` is asked at once; `pick` opens the list of chats; `notes` are told."""
 
     theme: ChatTheme

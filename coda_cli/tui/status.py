@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 from textual.events import Click
@@ -24,8 +25,7 @@ _WIDE: Final = 76
 """Cells from which on there is room for a second key at rest."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """What the line says. `doing` is "" at rest; `since` is when that began (monotonic seconds, None: no clock)."""
 
     model: str = ""
@@ -70,7 +70,7 @@ class Status(Widget):
 
     def tell(self, **changes: object) -> None:
         """Change fields of the state."""
-        state = replace(self.state, **changes)  # type: ignore[arg-type]  # checked by the dataclass's own names
+        state = replace(self.state, **changes)
         if state == self.state:
             return
         self.state = state

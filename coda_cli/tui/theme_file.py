@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from coda_cli.engine.rendering.sanitize import sanitize
 from coda_cli.settings.files import parse_toml
@@ -88,8 +89,7 @@ _ANSI_VARIABLES: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class ChatTheme:
+class ChatTheme(Struct, frozen=True):
     """A theme, ready for use: `palette` holds colours, `styles` Rich styles (`code`, `syntax.keyword`, `user`, ...).
 
     `title` is safe to show. `problems` is what was wrong with its file and has been left out.

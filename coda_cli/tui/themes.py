@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
 
 from coda_cli import paths
 from coda_cli.engine.core.errors import ConfigError
@@ -88,8 +89,7 @@ def load_all() -> tuple[list[ChatTheme], list[str]]:
 # ---- which one -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What decides on the theme. `flag` is from the command line; the others are the settings."""
 
     flag: str | None = None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from coda_cli import PersonalityManager
 from coda_cli.chat.commands_persona import COMMANDS

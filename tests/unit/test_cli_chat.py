@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import tomli_w
 from hypothesis import given, settings as hypothesis_settings, strategies as st
+from msgspec.structs import asdict, fields
 
 from coda_cli import paths
 from coda_cli.cli import chat_opening, chat_run
@@ -158,7 +158,7 @@ def test_the_quick_way_reads_a_command_line_as_typer_does(arguments: list[str]) 
 
 def plainly(started: Started) -> dict[str, object]:
     """A command line with lists for what is listed, and without the difference between off and not given."""
-    shown = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(started).items()}
+    shown = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(started).items()}
     return {**shown, "offline": bool(started.offline)}
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import runpy
 from collections.abc import Callable
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, cast, get_args, get_type_hints
 
 import pytest
 from hypothesis import given, settings, strategies as st
 from jsonschema.validators import Draft202012Validator
+from msgspec.structs import asdict, fields
 from typer.testing import CliRunner
 
 from coda_cli import (

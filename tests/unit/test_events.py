@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import MISSING, FrozenInstanceError, fields
 from typing import Any, get_args
 
 import pytest
+from msgspec.structs import fields
 
 from coda_cli.engine.core.errors import LLMRateLimitError
 from coda_cli.engine.core.events import FINAL_EVENTS, Event, ProviderEvent
@@ -24,7 +24,7 @@ NUMBERS = {"attempt": 1, "max_retries": 3, "request_count": 4, "total_tokens": 5
 
 def made(kind: type[Any]) -> Any:
     """An event with everything that it must be given."""
-    needed = [field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING]
+    needed = [field.name for field in fields(kind) if field.required]
     return kind(**{name: VALUES.get(name, NUMBERS.get(name, f"<{name}>")) for name in needed})
 
 
@@ -42,7 +42,7 @@ def test_an_event_is_plain_json_with_its_type_first(kind: type[Any]) -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_an_event_is_frozen_and_has_no_room_for_more(kind: type[Any]) -> None:
     event = made(kind)
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError, match="immutable"):
         event.seq = 5
     assert not hasattr(event, "__dict__")
     assert event == made(kind)
@@ -51,8 +51,8 @@ def test_an_event_is_frozen_and_has_no_room_for_more(kind: type[Any]) -> None:
 @pytest.mark.parametrize("kind", get_args(ProviderEvent), ids=lambda kind: kind.__name__)
 def test_what_a_provider_yields_is_frozen(kind: type[Any]) -> None:
     values = {"usage": TokenUsage(), "index": 0, "reason": "stop", "text": "a"}
-    event = kind(**{field.name: values[field.name] for field in fields(kind) if field.default is MISSING})
-    with pytest.raises(FrozenInstanceError):
+    event = kind(**{field.name: values[field.name] for field in fields(kind) if field.required})
+    with pytest.raises(AttributeError, match="immutable"):
         setattr(event, fields(kind)[0].name, "x")
 
 

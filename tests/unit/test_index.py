@@ -12,12 +12,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from msgspec.structs import replace
 
 from coda_cli.engine.conversations import index_access, index_marks, index_reads, index_rows, index_scan
 from coda_cli.engine.conversations.index import Index

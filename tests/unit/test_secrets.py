@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import io
 import json
 import logging
@@ -17,6 +16,8 @@ import types
 from pathlib import Path
 
 import pytest
+from msgspec import to_builtins
+from msgspec.structs import asdict
 
 from coda_cli.engine.core.errors import ConfigError, UsageError
 from coda_cli.settings import secrets
@@ -170,7 +171,11 @@ def test_a_key_never_prints_itself() -> None:
     key = find_key("openai", provider("openai"), environ=VENDORS)
     assert key is not None
     shown = [repr(key), str(key), f"{key}", f"{key!r:>90}", str([key]), repr([key]), repr(vars_of(key))]
-    shown += [json.dumps(dataclasses.asdict(key), default=str), json.dumps({"k": key}, default=repr)]
+    shown += [
+        json.dumps(asdict(key), default=str),
+        json.dumps(to_builtins(key, enc_hook=str)),
+        json.dumps({"k": key}, default=repr),
+    ]
     try:
         raise ValueError(key)
     except ValueError as exc:
@@ -192,7 +197,7 @@ def test_a_key_never_prints_itself() -> None:
 
 
 def vars_of(key: Key) -> dict[str, object]:
-    return {name: getattr(key, name) for name in key.__slots__}
+    return {name: getattr(key, name) for name in key.__struct_fields__}
 
 
 @pytest.mark.parametrize("value", [f"{CANARY}\nX: y", f"{CANARY} x", f"{CANARY}é", f"{CANARY}\x1b[0m"])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from coda_cli.engine.core.config import LLMProvider, ProviderConfig
 from coda_cli.engine.core.events import Finished, ProviderEvent, TextDelta, ToolCallDelta
@@ -37,7 +36,7 @@ class Model(ScriptedProvider):
 
 def fit(model: str = "model", **known: object) -> Provider | str:
     provider = Model(replies=[CALL])
-    provider.can = replace(ModelProfile(), **known)  # type: ignore[arg-type]  # fields of the profile, by name
+    provider.can = replace(ModelProfile(), **known)
     return fitted(provider, model, [TOOL])
 
 

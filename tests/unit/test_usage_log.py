@@ -32,7 +32,7 @@ RECORD = UsageRecord(
 )
 WRITER = """
 import sys
-from dataclasses import replace
+from msgspec.structs import replace
 from pathlib import Path
 from coda_cli.engine.usage.log import UsageLog
 from tests.unit.test_usage_log import RECORD

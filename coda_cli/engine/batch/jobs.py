@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from coda_cli.engine.batch.prompts import BadLineError, Defaults, Names, Prompt, digest, key_of, read_line
 from coda_cli.engine.core.config import ProviderConfig, sampling
@@ -13,8 +14,7 @@ Lines = AsyncIterable[tuple[int, bytes | BadLineError]]
 Read = Callable[[str], Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A model that answers. `shape` stands for what its provider's settings put into every request."""
 
     provider: str
@@ -34,8 +34,7 @@ def target(provider: str, model: str, config: ProviderConfig) -> Target:
     return Target(provider, model, shape)
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """One request. `extra` are more fields of its result; `read` makes some of the answer, or raises ValueError."""
 
     id: str

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final
 
+from msgspec import Struct, field
 from pydantic import ValidationError
 
 from coda_cli.engine.core.errors import CodaError
@@ -35,16 +35,14 @@ class BadLineError(CodaError):
         self.line = line
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
+class Filled(Struct, frozen=True):
     """A template's texts with the variables of one line in them."""
 
     prompt: str
     system: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(Struct, frozen=True):
     """What holds where a line says nothing itself. `fill` is a template, `check` refuses what is no option.
 
     Both raise CodaError.
@@ -57,8 +55,7 @@ class Defaults:
     check: Callable[[Mapping[str, Any]], None] = lambda options: None
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(Struct, frozen=True):
     """One prompt: `text` and `media` are the question, `before` what was said earlier.
 
     `index` counts prompts from 0, `line` lines from 1. `content` is a hash of all that was asked, whoever answers;
@@ -235,7 +232,7 @@ def hashed(prompt: Prompt) -> Prompt:
         asked["media"] = [part.model_dump(mode="json") for part in prompt.media]
     if prompt.before:
         asked["before"] = [message.model_dump(mode="json", exclude=_FOR_PEOPLE) for message in prompt.before]
-    values = {name: getattr(prompt, name) for name in prompt.__slots__}
+    values = {name: getattr(prompt, name) for name in prompt.__struct_fields__}
     return Prompt(**{**values, "content": digest(asked)})
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
+
+from msgspec import Struct, field
 
 from coda_cli.engine.batch.agreement import overlap, same
 from coda_cli.engine.batch.results import COMPLETE, Record, ResultFile, is_result
 
 
-@dataclass(slots=True)
-class ModelReport:
+class ModelReport(Struct):
     """One model over all prompts. Times in seconds, cost in USD; `unpriced` answers are not in it."""
 
     name: str
@@ -42,8 +42,7 @@ class ModelReport:
         }
 
 
-@dataclass(slots=True)
-class PairReport:
+class PairReport(Struct):
     """Two models: on how many prompts both answered, and how much they agree."""
 
     a: str
@@ -69,8 +68,7 @@ class PairReport:
         }
 
 
-@dataclass(slots=True)
-class JudgeReport:
+class JudgeReport(Struct):
     """The judge: how many verdicts, how often the answer that stood first won, how often it was of one mind."""
 
     verdicts: int = 0

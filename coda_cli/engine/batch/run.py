@@ -7,8 +7,9 @@ import json
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from coda_cli.engine.batch.budget import Budget, BudgetSpentError
 from coda_cli.engine.batch.jobs import Job
@@ -39,8 +40,7 @@ _LIMIT_EXIT: Final = 3
 _TOO_MANY: Final = ("LLMRateLimitError", "LLMOverloadedError")
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(Struct):
     """What has become of the requests so far. `errors` counts failures by their class."""
 
     started: int = 0

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
+
+from msgspec import Struct, field
 
 from coda_cli.engine.accumulate import Accumulator
 from coda_cli.engine.core.errors import LLMBadResponseError, LLMError, LLMUnsupportedError
@@ -31,8 +32,7 @@ MOST_BYTES: Final = 32 * 1024 * 1024
 """One batch of the vendor's holds no more: under its limits, and small enough to be made in memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class BatchState:
+class BatchState(Struct, frozen=True):
     """How a vendor's batch stands. `ended`: nothing more will come. `problem` is why it failed as a whole."""
 
     status: str
@@ -43,8 +43,7 @@ class BatchState:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """What became of one request: an answer, or `error` (`type`, `message`)."""
 
     text: str = ""

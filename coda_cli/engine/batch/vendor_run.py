@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from coda_cli.engine.batch import vendor_state
 from coda_cli.engine.batch.jobs import Job
@@ -32,8 +33,7 @@ _LOT: Final = 256
 """So many results are synced to disk in one go."""
 
 
-@dataclass(slots=True)
-class Fetched:
+class Fetched(Struct):
     """What came of a collection. `missing` requests have no result at the vendor."""
 
     complete: int = 0

@@ -20,9 +20,10 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final, Protocol
+
+from msgspec import Struct, field
 
 from coda_cli import paths
 from coda_cli.engine.conversations.journal import StoreError, decode, sync_folder
@@ -41,8 +42,7 @@ _CHUNK: Final = 1 << 20
 _PATIENCE: Final = 2.0  # seconds that a writer may hold a journal before it is taken as it is
 
 
-@dataclass(slots=True)
-class BackupReport:
+class BackupReport(Struct):
     """What was put into `file`: counts, the archive's size in bytes, and what could not be read."""
 
     file: Path

@@ -11,9 +11,10 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
+
+from msgspec import Struct, field
 
 from coda_cli import paths
 from coda_cli.engine.conversations import blobs
@@ -29,8 +30,7 @@ _DEEP: Final = 3  # a folder, `conversations/`, a name
 _NAME: Final = re.compile(r"[\w .-]{1,120}\.jsonl", re.ASCII)
 
 
-@dataclass(slots=True)
-class RestoreReport:
+class RestoreReport(Struct):
     """What was brought back: conversation ids by what became of them, counts, and what was wrong with the archive.
 
     `copied` has pairs of an id in the archive and the id that its conversation has now.
@@ -90,8 +90,7 @@ def _refused(exc: OSError) -> StoreError:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(Struct, frozen=True):
     """A whole file that waits for its place: *name* in *target*."""
 
     file: Path

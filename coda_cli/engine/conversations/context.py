@@ -18,8 +18,10 @@ happens at every question and the request's head stays the same for caches.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
 from typing import Final, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from coda_cli.engine.conversations.turns import Branch, Count, SummaryLike, summary_message
 from coda_cli.engine.core.config import ConversationConfig
@@ -41,8 +43,7 @@ _SUMMARY_MOST: Final = 1024
 Reason = Literal["context_window", "max_tokens_per_conversation", "max_messages", "summarize_threshold", "request"]
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How much may be sent; None is no limit. `window` and `reserve` (kept free for the answer) are in tokens."""
 
     max_messages: int | None = None
@@ -81,8 +82,7 @@ class Limits:
         return self.window - self.window // _MARGIN - self.reserve - system_tokens
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Send `messages`, `tokens` in all. `covered`: ids that the summary stands for; `trimmed`: ids left out."""
 
     messages: list[LLMMessage]
@@ -92,8 +92,7 @@ class Send:
     reason: Reason | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Compact:
+class Compact(Struct, frozen=True):
     """Have `messages` (ids `ids`) summarised first, after `previous` (the summary in force, if any), in `max_tokens`.
 
     Keep the summary with `covers`, then call `decide` again with it and `limits.without_summaries()`. `tokens` is what
@@ -109,8 +108,7 @@ class Compact:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class TooLong:
+class TooLong(Struct, frozen=True):
     """What must be sent takes `tokens` and the window has room for `room`; `pinned` of them are pinned messages."""
 
     tokens: int

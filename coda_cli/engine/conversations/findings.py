@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct, field
 
 Kind = Literal[
     "bad-line",  # a line that is no record
@@ -29,8 +30,7 @@ Kind = Literal[
 ]
 
 
-@dataclass(slots=True)
-class Finding:
+class Finding(Struct):
     """One thing that is wrong: where, what, and the mend. Texts may hold names and ids: clean them for a terminal.
 
     `line` counts from 1 and `byte` from 0. `fixable`: `--fix` can mend it without losing anything.
@@ -47,8 +47,7 @@ class Finding:
     fixed: bool = False
 
 
-@dataclass(slots=True)
-class VerifyReport:
+class VerifyReport(Struct):
     """What was read, and everything that was found in it. `warnings` are no fault of the files."""
 
     conversations: int = 0

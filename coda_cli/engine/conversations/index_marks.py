@@ -14,9 +14,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli import paths
 
@@ -25,8 +26,7 @@ SETTLED: Final = 60.0
 in another container, who has yet to write what the mark is for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """One mark: the journal's file name, and whether its writer will not write any more."""
 
     file: Path

@@ -11,9 +11,10 @@ import json
 import os
 import sqlite3
 import stat
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from coda_cli.engine.conversations import blobs
 from coda_cli.engine.conversations.index_database import sound
@@ -30,8 +31,7 @@ _MOST: Final = 10**12
 _SIGNED: Final = 2**63 - 1  # what SQLite's integers hold
 
 
-@dataclass(slots=True)
-class Chat:
+class Chat(Struct):
     """The row of one journal. Strings that a person chose are bytes, so that lone surrogates pass."""
 
     name: bytes
@@ -60,19 +60,18 @@ class Chat:
     digest: bytes = b""
 
 
-NAMES: Final = [column.name for column in fields(Chat)]
+NAMES: Final = Chat.__struct_fields__
 _OF: Final = {"bytes": bytes, "int": int, "float": float}
 _KINDS: Final = [
     (_OF[kind] | None if empty else _OF[kind])
-    for kind, _, empty in (str(column.type).partition(" | ") for column in fields(Chat))
+    for kind, _, empty in (str(Chat.__annotations__[name]).partition(" | ") for name in NAMES)
 ]
 _MESSAGE_KINDS: Final = (int, bytes, str, float, int, int, int, float | None)
 _LOAD: Final = f"SELECT {', '.join(NAMES)} FROM chat WHERE name = ?"  # noqa: S608 - names of columns
 _SAVE: Final = f"REPLACE INTO chat ({', '.join(NAMES)}) VALUES ({', '.join('?' * len(NAMES))})"  # noqa: S608 - as above
 
 
-@dataclass(slots=True)
-class _Message:
+class _Message(Struct):
     key: int
     id: bytes
     role: str

@@ -13,10 +13,11 @@ import random
 import sqlite3
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.engine.conversations.index_database import sound
 from coda_cli.engine.conversations.index_rows import stamp
@@ -30,8 +31,7 @@ _COARSE_TICK: Final = 2.5
 """Seconds in which a folder may change again without another mtime; the second for file systems that keep seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Struct, frozen=True):
     """The names to read again, and what to note in `meta` when that is done."""
 
     names: set[str]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 HIT_START: Final = "\ue000"
 HIT_END: Final = "\ue001"
@@ -14,8 +15,7 @@ TITLE_LENGTH: Final = 80
 """Characters of a title that is made of the first question's words."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConversationInfo:
+class ConversationInfo(Struct, frozen=True):
     """One conversation in a list.
 
     `title` is the one that was given, else the first words of the first question. `messages` counts all branches.
@@ -38,8 +38,7 @@ class ConversationInfo:
     cost: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SearchHit:
+class SearchHit(Struct, frozen=True):
     """A message that matches. `snippet` is a piece of its text around the hits, which HIT_START and HIT_END enclose."""
 
     conversation: ConversationInfo
@@ -50,8 +49,7 @@ class SearchHit:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """Which conversations are meant; None does not count. `since` and `until` bound `updated` (Unix seconds)."""
 
     tag: str | None = None
@@ -62,8 +60,7 @@ class Filter:
     until: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StoreTotals:
+class StoreTotals(Struct, frozen=True):
     """Totals over all conversations. `cost` in USD over what was priced, `size` in bytes."""
 
     conversations: int

@@ -17,9 +17,10 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
+
+from msgspec import Struct
 
 from coda_cli import paths
 from coda_cli.engine.conversations.versions import SCHEMA as SCHEMA, is_older, upgraded
@@ -54,8 +55,7 @@ class OlderSchemaError(StoreError):
     """An older version of Coda wrote the conversation: it is read as it is, and migrated before it is written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tail:
+class Tail(Struct, frozen=True):
     """Where a journal stands: the last record's `seq` (-1 for an empty file) and `head`, and the file's size."""
 
     seq: int
@@ -63,8 +63,7 @@ class Tail:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line of a journal: its place (from byte `offset` up to `end`), and its record or what is wrong with it."""
 
     number: int

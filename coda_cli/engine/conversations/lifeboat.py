@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from coda_cli.engine.conversations.info import ConversationInfo, Filter, SearchHit
 from coda_cli.engine.conversations.journal import DiskError, Record, StoreError, Tail, encode, numbered
@@ -17,8 +18,7 @@ from coda_cli.engine.conversations.shelf import Shelf, first_record
 from coda_cli.engine.conversations.tree import Conversation
 
 
-@dataclass(slots=True)
-class _Afloat:
+class _Afloat(Struct):
     """A conversation that is ahead of its file by the records `waiting`, because of `problem`.
 
     `deleted`: its file went to the trash meanwhile; what is waiting follows it there.

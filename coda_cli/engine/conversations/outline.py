@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+from msgspec import Struct, field
 
 from coda_cli.engine.conversations.tree import Conversation, Node
 from coda_cli.engine.core.messages import AudioPart, FilePart, ImagePart, MessageRole
@@ -17,16 +18,14 @@ NAMES = {
 }
 
 
-@dataclass(slots=True)
-class Numbered:
+class Numbered(Struct):
     """One message and its number in the outline."""
 
     number: int
     node: Node
 
 
-@dataclass(slots=True)
-class Branch:
+class Branch(Struct):
     """Messages that follow one another. `heading` says which branch it is, "" where there is only one.
 
     `after` is the number of the message that it leaves the branches before it at, None for one with its own beginning.
@@ -37,8 +36,7 @@ class Branch:
     messages: list[Numbered] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Outline:
+class Outline(Struct):
     """What is to be shown; `summary` tells what is not, `compacted` is the summary in force and what it covers."""
 
     branches: list[Branch]

@@ -8,8 +8,10 @@ that does not add up, because lines are lost or damaged, the conversation is loa
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from coda_cli.engine.conversations import blobs
 from coda_cli.engine.conversations.journal import Journal, Record
@@ -22,8 +24,7 @@ _SAID_LINE: Final = re.compile(rb'\{"type":"(?:message|checkpoint)","id":"([^"\\
 """How `message_record` begins; a line that was written otherwise is decoded to see what it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """Up to so many messages of a branch, first to last, and what the conversation is called.
 
     `more`: there are messages before the first of them. `head` is the conversation's, None on an earlier page. `title`,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from coda_cli.engine.conversations.journal import Journal, Record
 from coda_cli.engine.conversations.store import Folder, unreadable
 
 
-@dataclass(slots=True)
-class Sums:
+class Sums(Struct):
     """How many conversations have such a message, how many messages; tokens as reported, USD of what was priced."""
 
     conversations: int = 0
@@ -21,8 +21,7 @@ class Sums:
     cost: float = 0.0
 
 
-@dataclass(slots=True)
-class Stats:
+class Stats(Struct):
     """All sums. `months` by `2026-01` in the local time zone, `models` by `provider/model`; `size` in bytes on disk."""
 
     total: Sums = field(default_factory=Sums)

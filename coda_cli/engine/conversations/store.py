@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from coda_cli import paths
 from coda_cli.engine.conversations import blobs
@@ -71,8 +72,7 @@ class IndexPort(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Cached:
+class _Cached(Struct):
     """A conversation as read so far: up to byte `offset` of the file `identity`, where the `last` line stands.
 
     A line may go again: the writer cuts back what it could not sync. `torn` is the problem of an end that is not whole.

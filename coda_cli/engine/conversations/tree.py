@@ -6,9 +6,9 @@ Pure: it reads records and answers questions. The journal writes, the store join
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final
 
+from msgspec import Struct, field
 from pydantic import TypeAdapter, ValidationError
 
 from coda_cli.engine.accumulate import joined
@@ -20,8 +20,7 @@ _OPEN: Final = "interrupted"
 _PART: Final[TypeAdapter[Part]] = TypeAdapter(Part)
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """One message and its place. `open`: only checkpoints of it have been seen, so its writer may have died."""
 
     message: LLMMessage
@@ -33,8 +32,7 @@ class Node:
     hidden: bool = False
 
 
-@dataclass(slots=True)
-class Summary:
+class Summary(Struct):
     """A summary that stands for the messages in `covers`; undone ones stay in the file."""
 
     id: str

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from coda_cli.engine.conversations import blobs, mend
 from coda_cli.engine.conversations.backup import BLOB, whole_lines

@@ -1,4 +1,4 @@
-"""The JSON Schema (draft 2020-12) of the events, made from their dataclasses; what `coda events schema` prints.
+"""The JSON Schema (draft 2020-12) of the events, made from their classes; what `coda events schema` prints.
 
 Within one SCHEMA_VERSION events only grow: a field or a type may be added, and readers skip what they do not know.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Final, Literal, Protocol, Union, cast, get_args, get_origin, get_type_hints
 
+from msgspec import Struct
 from pydantic import BaseModel
 
 from coda_cli.engine.core.config import BudgetConfig, BudgetLimit
@@ -199,8 +199,8 @@ def _parts() -> dict[str, Schema]:
         "ToolCall": _object(call, "A call that the model asks for."),
         "Error": _object(error, "An error, told so that a person can act on it."),
         "ApprovalRequest": _object(asked, "A call that waits for a yes."),
-        "MemoryChange": _of_dataclass(Noticed, "What has become of a memory because of what the person said."),
-        "PersonaChange": _of_dataclass(Adapted, "How a trait of the persona has changed because of it."),
+        "MemoryChange": _of_record(Noticed, "What has become of a memory because of what the person said."),
+        "PersonaChange": _of_record(Adapted, "How a trait of the persona has changed because of it."),
         "TokenUsage": _object(usage, "Tokens, as the vendor counts them."),
     }
     for name, means in _PARTS_MEAN.items():
@@ -270,15 +270,15 @@ def _of_event(kind: EventKind, shapes: dict[tuple[str, str], Schema]) -> Schema:
     return _object(properties, " ".join((kind.__doc__ or "").split()))
 
 
-def _of_dataclass(kind: type[Any], description: str) -> Schema:
+def _of_record(kind: type[Any], description: str) -> Schema:
     return _object({name: _of_hint(hint) for name, hint in _hints(kind)}, description)
 
 
 def _hints(kind: Any) -> Iterator[tuple[str, Any]]:
-    if not is_dataclass(kind):
-        raise TypeError(f"{kind!r} is no dataclass")
+    if not issubclass(kind, Struct):
+        raise TypeError(f"{kind!r} is no record")
     hints = get_type_hints(kind)
-    return ((field.name, hints[field.name]) for field in fields(kind))
+    return ((name, hints[name]) for name in kind.__struct_fields__)
 
 
 def _of_hint(hint: Any) -> Schema:

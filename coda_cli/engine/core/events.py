@@ -19,23 +19,22 @@ generation; the latter reaches one subscriber alone.
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass, fields
 from typing import Any, ClassVar
+
+from msgspec import Struct
 
 from coda_cli.engine.core.usage import FinishReason, TokenUsage
 
 # ---- what a provider yields -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class TextDelta:
+class TextDelta(Struct, frozen=True):
     """A piece of the answer."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReasoningDelta:
+class ReasoningDelta(Struct, frozen=True):
     """A piece of the model's thinking; `signature` and `data` (opaque, whole) close a block of it."""
 
     text: str = ""
@@ -43,8 +42,7 @@ class ReasoningDelta:
     data: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCallDelta:
+class ToolCallDelta(Struct, frozen=True):
     """A piece of a tool call. Pieces of one call share `index`; `id` and `name` may come only with the first."""
 
     index: int
@@ -53,15 +51,13 @@ class ToolCallDelta:
     arguments: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """The vendor's token counts so far; a later one replaces an earlier one."""
 
     usage: TokenUsage
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """The vendor's own end marker arrived."""
 
     reason: FinishReason
@@ -75,8 +71,7 @@ ProviderEvent = TextDelta | ReasoningDelta | ToolCallDelta | Usage | Finished
 # ---- what the engine tells the world --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Event:
+class _Event(Struct, frozen=True, kw_only=True):
     type: ClassVar[str]
     seq: int = -1
     time: float = 0.0
@@ -85,21 +80,19 @@ class _Event:
     def to_json(self) -> dict[str, Any]:
         """The event as plain data, `type` first."""
         out: dict[str, Any] = {"type": self.type}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            out[field.name] = value.model_dump() if isinstance(value, TokenUsage) else deepcopy(value)
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            out[name] = value.model_dump() if isinstance(value, TokenUsage) else deepcopy(value)
         return out
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationCreated(_Event):
+class ConversationCreated(_Event, frozen=True, kw_only=True):
     """A new conversation exists."""
 
     type: ClassVar[str] = "conversation_created"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationUnsaved(_Event):
+class ConversationUnsaved(_Event, frozen=True, kw_only=True):
     """What was said lately could not be kept, and why: the conversation goes on in memory until the disk is well."""
 
     type: ClassVar[str] = "conversation_unsaved"
@@ -107,8 +100,7 @@ class ConversationUnsaved(_Event):
     hint: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseStart(_Event):
+class ResponseStart(_Event, frozen=True, kw_only=True):
     """The request is about to leave for `provider`."""
 
     type: ClassVar[str] = "response_start"
@@ -117,24 +109,21 @@ class ResponseStart(_Event):
     model: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseChunk(_Event):
+class ResponseChunk(_Event, frozen=True, kw_only=True):
     """A piece of the answer."""
 
     type: ClassVar[str] = "response_chunk"
     delta: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReasoningChunk(_Event):
+class ReasoningChunk(_Event, frozen=True, kw_only=True):
     """A piece of the model's thinking."""
 
     type: ClassVar[str] = "reasoning_chunk"
     delta: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionCalls(_Event):
+class FunctionCalls(_Event, frozen=True, kw_only=True):
     """The model asks for tools: a list of `{"id", "name", "arguments"}` (arguments as JSON text).
 
     `message_id` is the message that asks, "" where it is not kept.
@@ -145,8 +134,7 @@ class FunctionCalls(_Event):
     message_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalRequested(_Event):
+class ApprovalRequested(_Event, frozen=True, kw_only=True):
     """The call `call_id` waits for a person: `request` is `ApprovalRequest.to_json()`."""
 
     type: ClassVar[str] = "approval_requested"
@@ -156,8 +144,7 @@ class ApprovalRequested(_Event):
     request: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalAnswered(_Event):
+class ApprovalAnswered(_Event, frozen=True, kw_only=True):
     """What was said to the request: "once", "chat", "always" or "no"; `reason` is what the model is told with a no."""
 
     type: ClassVar[str] = "approval_answered"
@@ -167,8 +154,7 @@ class ApprovalAnswered(_Event):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionProgress(_Event):
+class FunctionProgress(_Event, frozen=True, kw_only=True):
     """A running call says how far it is, or gives a piece of its output."""
 
     type: ClassVar[str] = "function_progress"
@@ -176,8 +162,7 @@ class FunctionProgress(_Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionResult(_Event):
+class FunctionResult(_Event, frozen=True, kw_only=True):
     """A call has ended: `text` goes to the model, `display` (Markdown, "": the text) is for a person.
 
     `seconds` is how long it ran, None where it did not run at all.
@@ -192,16 +177,14 @@ class FunctionResult(_Event):
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolsUnavailable(_Event):
+class ToolsUnavailable(_Event, frozen=True, kw_only=True):
     """Tools were asked for and this model cannot use them, and why."""
 
     type: ClassVar[str] = "tools_unavailable"
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryScheduled(_Event):
+class RetryScheduled(_Event, frozen=True, kw_only=True):
     """Attempt `attempt` (from 1) failed with `error`; the next one starts in `wait` seconds."""
 
     type: ClassVar[str] = "retry_scheduled"
@@ -211,8 +194,7 @@ class RetryScheduled(_Event):
     error: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderFallback(_Event):
+class ProviderFallback(_Event, frozen=True, kw_only=True):
     """`provider` failed with `error` before anything of an answer came: `to_provider` is asked instead, as wished."""
 
     type: ClassVar[str] = "provider_fallback"
@@ -223,8 +205,7 @@ class ProviderFallback(_Event):
     error: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheHit(_Event):
+class CacheHit(_Event, frozen=True, kw_only=True):
     """The very same was asked `age` seconds ago: what was said then follows at once, and costs nothing."""
 
     type: ClassVar[str] = "cache_hit"
@@ -233,8 +214,7 @@ class CacheHit(_Event):
     age: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetReached(_Event):
+class BudgetReached(_Event, frozen=True, kw_only=True):
     """A limit stands in the way of this request, or has stopped its answer.
 
     `scope` is "request", "conversation", "day" or "month"; `unit` "usd" or "tokens"; `spent` what is used of `limit`
@@ -249,8 +229,7 @@ class BudgetReached(_Event):
     needed: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseComplete(_Event):
+class ResponseComplete(_Event, frozen=True, kw_only=True):
     """The answer is done. `status` is "complete" or "interrupted"; `cost` is in USD, None if not known.
 
     `cached`: all of it came from the cache.
@@ -270,8 +249,7 @@ class ResponseComplete(_Event):
     cached: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseError(_Event):
+class ResponseError(_Event, frozen=True, kw_only=True):
     """The answer failed. `partial` is the text that came; `status` is "incomplete" or "error"."""
 
     type: ClassVar[str] = "response_error"
@@ -286,8 +264,7 @@ class ResponseError(_Event):
     retries: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderStatusChange(_Event):
+class ProviderStatusChange(_Event, frozen=True, kw_only=True):
     """A provider became reachable, or stopped being so."""
 
     type: ClassVar[str] = "provider_status_change"
@@ -296,8 +273,7 @@ class ProviderStatusChange(_Event):
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnalyticsUpdate(_Event):
+class AnalyticsUpdate(_Event, frozen=True, kw_only=True):
     """Totals of this process after a request: requests, tokens, and USD for `provider`."""
 
     type: ClassVar[str] = "analytics_update"
@@ -307,8 +283,7 @@ class AnalyticsUpdate(_Event):
     total_cost: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContextCompacting(_Event):
+class ContextCompacting(_Event, frozen=True, kw_only=True):
     """The model is asked to summarise `messages` older messages; `reason` is as in `ContextCompacted`."""
 
     type: ClassVar[str] = "context_compacting"
@@ -316,8 +291,7 @@ class ContextCompacting(_Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContextCompacted(_Event):
+class ContextCompacted(_Event, frozen=True, kw_only=True):
     """Older messages were summarised: from now on `text` is sent in place of the messages `covers`.
 
     `reason` is the limit that was reached: "summarize_threshold", "max_messages", "max_tokens_per_conversation" or
@@ -334,8 +308,7 @@ class ContextCompacted(_Event):
     tokens_after: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContextTrimmed(_Event):
+class ContextTrimmed(_Event, frozen=True, kw_only=True):
     """The messages `trimmed` are left out of this request; they stay in the conversation.
 
     `reason` is the limit that was reached, as in `ContextCompacted`. `failure` says why they were not summarised
@@ -349,8 +322,7 @@ class ContextTrimmed(_Event):
     failure: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryUpdate(_Event):
+class MemoryUpdate(_Event, frozen=True, kw_only=True):
     """What was kept, changed, forgotten or refused because of what the person said: `Noticed` as plain data.
 
     `failure` says why nothing could be kept, where that is so.
@@ -361,8 +333,7 @@ class MemoryUpdate(_Event):
     failure: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonaUpdate(_Event):
+class PersonaUpdate(_Event, frozen=True, kw_only=True):
     """How the persona has changed because of what the person said: `Adapted` as plain data."""
 
     type: ClassVar[str] = "persona_update"
@@ -370,8 +341,7 @@ class PersonaUpdate(_Event):
     failure: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventsLost(_Event):
+class EventsLost(_Event, frozen=True, kw_only=True):
     """To one subscriber only: it was too slow, and `count` chunks were left out here. No other event ever is."""
 
     type: ClassVar[str] = "events_lost"

@@ -6,8 +6,9 @@ The provider contract is `Provider.stream`: a whole answer is a collected stream
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+from msgspec import Struct, field
 
 from coda_cli.engine.core.config import FunctionCallingConfig, ProviderConfig
 from coda_cli.engine.core.errors import CodaError
@@ -19,8 +20,7 @@ from coda_cli.engine.core.tools import Approval, ApprovalRequest
 from coda_cli.engine.core.usage import TokenUsage
 
 
-@dataclass(frozen=True, slots=True)
-class ToolSpec:
+class ToolSpec(Struct, frozen=True):
     """A tool that the model may call; `parameters` is a JSON Schema."""
 
     name: str
@@ -28,8 +28,7 @@ class ToolSpec:
     parameters: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderRequest:
+class ProviderRequest(Struct, frozen=True):
     """One request, the same for every vendor.
 
     `messages` may begin with system messages. `options` holds the neutral options (`temperature`, `top_p`,
@@ -46,8 +45,7 @@ class ProviderRequest:
     tool_choice: Literal["auto", "none"] = "auto"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
+class ModelInfo(Struct, frozen=True):
     """A model that a provider offers. Windows in tokens, sizes in bytes; None where not told."""
 
     id: str
@@ -101,8 +99,7 @@ class Provider(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSummary:
+class StoredSummary(Struct, frozen=True):
     """A summary in force: `text` stands for the messages with the ids `covers`."""
 
     id: str
@@ -110,8 +107,7 @@ class StoredSummary:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class StoredBranch:
+class StoredBranch(Struct, frozen=True):
     """A branch as it goes into a request: without hidden messages.
 
     `pinned` are ids that are never summarised, `declined` those whose summaries a person has undone.
@@ -161,8 +157,7 @@ class ConversationStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class UsageRecord:
+class UsageRecord(Struct, frozen=True):
     """One request for the usage log. Latencies in seconds, cost in USD (None: unpriced). `cached`: nobody was asked."""
 
     time: float
@@ -219,8 +214,7 @@ class Approver(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ToolRound:
+class ToolRound(Struct, frozen=True):
     """What belongs to the calls of one answer. `left` calls may still run; `earlier` are those that have run.
 
     `tell(EventClass, **fields)` stamps and publishes an event.

@@ -7,16 +7,17 @@ a model that no row knows gets its dialect's last row. Token counts are in token
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from typing import Final, Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 SAMPLING: Final = frozenset({"temperature", "top_p"})
 Dialect = Literal["openai", "compatible", "anthropic", "ollama", "local", "scripted", "custom"]
 Thinking = Literal["none", "budget", "adaptive"]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelProfile:
+class ModelProfile(Struct, frozen=True):
     """Capabilities of one model. `context_window` and `max_output` are None where nobody knows.
 
     `sampling`: parameters the model takes. `reasons`: an OpenAI reasoning model. `thinking`: how Anthropic models are

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 SectionName = Literal["persona", "preferences", "memories", "folder", "system", "tools"]
 """The sections in their fixed order, the stable ones first, so that a vendor's prompt cache hits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """One part of the system prompt: its text as it goes out, and where that comes from (ids, paths) for a person.
 
     `cut` says what is missing and why: what did not fit into the budget, or why there is no text at all.
@@ -25,8 +25,7 @@ class Section:
     cut: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Assembled:
+class Assembled(Struct, frozen=True):
     """A system prompt. `text` is "" where there is nothing to say; `sections` are its parts, the caller's own apart."""
 
     text: str
@@ -38,8 +37,7 @@ class Assembled:
         return tuple(i for s in self.sections if s.name in ("preferences", "memories") for i in s.sources)
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """What an answer is about to be given to. The clock is here, precise to the day: same inputs, same text.
 
     `question` is the text that was asked, `day` an ISO date, `folder` the working folder (None: none counts). `given`
@@ -59,8 +57,7 @@ class Situation:
     context: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryNote:
+class MemoryNote(Struct, frozen=True):
     """A memory as the prompt and the person see it. `kind`: fact, preference, gist, note."""
 
     id: str
@@ -70,8 +67,7 @@ class MemoryNote:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Noticed:
+class Noticed(Struct, frozen=True):
     """What was kept, changed or refused because of what a person said: told by an event, and to the model.
 
     `action`: stored, merged, replaced (an older one has ended), forgotten, unknown (there is none of that to forget,
@@ -84,8 +80,7 @@ class Noticed:
     kind: str = "fact"
 
 
-@dataclass(frozen=True, slots=True)
-class Adapted:
+class Adapted(Struct, frozen=True):
     """How a persona has changed, and why: `trait` from `before` to `after` (0 to 1). Undone by `id`."""
 
     id: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Literal
+
+from msgspec import Struct
 
 ApprovalMode = Literal["ask", "read-only", "accept-edits", "all"]
 """What runs without a question beside what only computes and what reads here.
@@ -36,8 +37,7 @@ WHY: Final = {
 """Why a call asks where nothing else is to be said."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolOutput:
+class ToolOutput(Struct, frozen=True):
     """What a call gave back: `text` for the model, `display` (Markdown; "" is the text) for the person."""
 
     text: str
@@ -45,8 +45,7 @@ class ToolOutput:
     is_error: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(Struct, frozen=True):
     """What a call will do, told before it is done.
 
     `summary` is one line, `detail` all that will run or be sent, `diff` (unified) what a file will become. `outside`:
@@ -73,8 +72,7 @@ class Decision(StrEnum):
     NO = "no"
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovalRequest:
+class ApprovalRequest(Struct, frozen=True):
     """A call that waits for a person. `digest` binds the answer to this call's id, name and bytes."""
 
     request_id: str
@@ -103,8 +101,7 @@ class ApprovalRequest:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(Struct, frozen=True):
     """The answer to an `ApprovalRequest`; `digest` is copied from it, `reason` goes to the model with a no."""
 
     decision: Decision

@@ -12,9 +12,10 @@ import re
 import secrets
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from coda_cli import paths
 from coda_cli.engine.memory.record import Memory

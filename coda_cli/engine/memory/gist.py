@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.engine.core.prompts import Messages
 from coda_cli.engine.memory.record import one_line
@@ -26,8 +27,7 @@ _DECISION: Final = re.compile(
 _NO_DECISION: Final = re.compile(r"\?\s*$|\b(?:should|could|might|haven't|have not|not yet) ", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Gist:
+class Gist(Struct, frozen=True):
     """Its text, and the id of the message that says what was decided (else of the first question)."""
 
     text: str

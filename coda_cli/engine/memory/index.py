@@ -12,10 +12,11 @@ import os
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from coda_cli import paths
 from coda_cli.engine.memory.file import MemoryFile, Stamp
@@ -43,8 +44,7 @@ _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Hits:
+class Hits(Struct, frozen=True):
     """Where something was found: place -> its share of what was looked for, and how rare its rarest word is (0 "
     "to 1)."""
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.prompts import MemoryNote, Noticed, Situation
@@ -35,8 +37,7 @@ _UNDECIDED: Final = "fact"
 _MOST_PROPOSED: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What somebody wants kept, and where it was said."""
 
     text: str

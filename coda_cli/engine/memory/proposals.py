@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from coda_cli.engine.core.messages import LLMMessage, system, user
 from coda_cli.engine.memory.record import KINDS, Kind, one_line
@@ -31,8 +32,7 @@ answer it."""
 _JSON: Final = re.compile(r"\{.*\}", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(Struct, frozen=True):
     """A text that could be remembered."""
 
     text: str

@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.engine.core.prompts import Situation
 from coda_cli.engine.memory.index import MemoryIndex
@@ -38,8 +39,7 @@ _NEARBY: Final = 3.0
 """How far below 0 a note of the very folder may be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Struct, frozen=True):
     """The numbers of the ranking: how much a memory matters is their sum, above 0 it is recalled.
 
     `covered`: the share of the question (by IDF) that its words cover; `rarest`: how rare the rarest of them is;
@@ -70,8 +70,7 @@ _ASIDE: Final = re.compile(
 """Where "I" is anybody."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A memory, how much it matters (above 0), and by what they are ordered."""
 
     memory: Memory

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, get_args
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.core.prompts import MemoryNote
@@ -34,8 +36,7 @@ class MemoryStoreError(CodaError):
     """The memory file could not be read or written; what was kept before is safe."""
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(Struct, frozen=True):
     """What is remembered. Times are ISO 8601 in UTC. `importance` is from 0 to 1.
 
     `conversation` and `message` say where it was said ("" for by hand), `folder` the folder that it is bound to.

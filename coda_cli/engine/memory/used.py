@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli import paths
 
@@ -19,8 +20,7 @@ MAX_BYTES: Final = 512 * 1024
 """From then on it is folded into the memories."""
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """An answer and the memories it was given; `new` are those that this conversation had not been given before."""
 
     time: str

@@ -7,8 +7,9 @@ passed over. A wish must begin its sentence. What is not found here can still be
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from coda_cli.engine.memory.record import Kind
 from coda_cli.engine.memory.subjects import subject_of
@@ -40,8 +41,7 @@ _MANY_LINES: Final = 12
 """So many lines are a paste: only its first and last paragraph are the person's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """`keep` this text, `forget` what it speaks of, or take it as `news` if something older is known of its subject.
 
     `wide`: all that fits is meant, not the one that fits best. `sure`: it was asked for, not only said.

@@ -7,8 +7,9 @@ alone, and once one of these is taken back it is reckoned anew.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from coda_cli.engine.personality.state import Change
 from coda_cli.engine.personality.topics import BOUND

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from coda_cli.engine.clock import SystemClock
 from coda_cli.engine.core.errors import CodaError, UsageError
@@ -29,8 +31,7 @@ _MOOD_LASTS: Final = 86_400.0
 _INCOGNITO_CHATS: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class PersonaState:
+class PersonaState(Struct, frozen=True):
     """How a persona is now: its traits with every change in force, its mood, and the changes, newest first."""
 
     persona: str
@@ -40,7 +41,7 @@ class PersonaState:
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain data."""
-        changes = [{name: getattr(change, name) for name in change.__slots__} for change in self.changes]
+        changes = [asdict(change) for change in self.changes]
         return {"persona": self.persona, "mood": self.mood, "traits": self.traits, "changes": changes}
 
 

@@ -8,9 +8,11 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from coda_cli import paths
 from coda_cli.engine.core.errors import ConfigError, UsageError
@@ -48,8 +50,7 @@ _KEYS: Final = ("name", "description", "prompt", "brief", "traits", "model", "te
 _BUILT_IN: Final = Path(__file__).parent / "personas"
 
 
-@dataclass(frozen=True, slots=True)
-class Persona:
+class Persona(Struct, frozen=True):
     """Who answers. `traits` holds all of them. `tools`: those it may call, None for all; `own`: a person's file."""
 
     name: str
@@ -66,7 +67,7 @@ class Persona:
     def to_json(self) -> dict[str, Any]:
         """All of it as plain data."""
         tools = None if self.tools is None else list(self.tools)
-        return {name: getattr(self, name) for name in self.__slots__} | {"traits": dict(self.traits), "tools": tools}
+        return {**asdict(self), "traits": dict(self.traits), "tools": tools}
 
 
 def personas_dir() -> Path:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+
+class Wish(Struct, frozen=True):
     """One kind of feedback: `steps` on traits, and `word`, what it does to the mood ("" for nothing).
 
     A step of more than 1 goes all the way to its end: -2 means "at most 0.1", 2 "at least 0.9".

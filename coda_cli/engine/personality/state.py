@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
+
+from msgspec import Struct, field, to_builtins
+from msgspec.structs import replace
 
 from coda_cli import paths
 from coda_cli.engine.core.errors import ConfigError
@@ -34,8 +36,7 @@ EARLIER: Final = "what you said earlier"
 """The cause of what older wishes have become."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One change of a trait: `delta` when it was made at `time` (Unix seconds), and what caused it.
 
     `step` is what was wished, from which `delta` follows anew once an earlier wish is undone; None: `delta` stands.
@@ -68,16 +69,14 @@ class Change:
         return float(0.5 ** (days / _HALF_LIFE[self.kind]))
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(Struct, frozen=True):
     """Something that colours the mood: a topic, or how feedback sounded."""
 
     word: str
     time: float
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """All that is kept of one persona."""
 
     changes: tuple[Change, ...] = ()
@@ -95,8 +94,7 @@ class Kept:
         return Kept(changes, self.signals[-MOST_SIGNALS:])
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     """The whole file: the number of the next change, and each persona's part."""
 
     following: int = 1
@@ -178,7 +176,10 @@ class StateFile:
 
 
 def _dumped(state: State) -> bytes:
-    value = {"following": state.following, "personas": {name: asdict(kept) for name, kept in state.personas.items()}}
+    value = {
+        "following": state.following,
+        "personas": {name: to_builtins(kept) for name, kept in state.personas.items()},
+    }
     return (json.dumps(value, indent=1) + "\n").encode("ascii")
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
+class Quality(Struct, frozen=True):
     """A quality of answers: the wish of who wants it, and of whom it is too much ("" for none).
 
     `words` are the quality itself, `more` its comparatives, `excess` what is only said of too much; each a text with
@@ -23,8 +23,7 @@ class Quality:
     quiet: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Thing:
+class Thing(Struct, frozen=True):
     """Something in answers: the wish of who wants more of it, and less. `made`: to ask for some is a task."""
 
     more: str
@@ -38,8 +37,7 @@ def as_it_is(word: str) -> tuple[str, ...]:
     return (word,)
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(Struct, frozen=True):
     """One language. In the ways, patterns for a whole clause, X stands for a quality and T for a thing.
 
     `like` want the quality, `too` complain of too much of it, `compared` count for "shorter" and not for "short".

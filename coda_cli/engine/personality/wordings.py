@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from coda_cli.engine.personality.wording_tables import Tables
 from coda_cli.engine.personality.wordings_de import GERMAN
@@ -22,8 +23,7 @@ Sense = Literal["like", "too", ""]
 """Whether a quality is wanted, or there is too much of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """The wish in a clause. `sense` is how a mere quality behind an "and" is meant."""
 
     wish: str

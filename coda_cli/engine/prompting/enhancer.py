@@ -7,10 +7,11 @@ vendor's prompt cache hits. The same question with the same answers of memory an
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from coda_cli.engine.clock import SystemClock
 from coda_cli.engine.core.errors import CodaError

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Final
 from urllib.parse import urlencode
+
+from msgspec.structs import replace
 
 from coda_cli.engine.core.config import LLMProvider, ProviderConfig
 from coda_cli.engine.core.errors import LLMAuthenticationError, LLMInvalidRequestError

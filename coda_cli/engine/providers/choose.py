@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig
 from coda_cli.engine.core.errors import LLMError
@@ -15,8 +16,7 @@ PROBE_SECONDS: Final = 1.0
 DEFAULT_MODEL: Final = {LLMProvider.OPENAI: "gpt-6.1-sol", LLMProvider.ANTHROPIC: "claude-sonnet-5-5"}
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """The chosen provider's name, and why, in a few words."""
 
     name: str

@@ -9,10 +9,10 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from msgspec import Struct
 from pydantic import SecretStr
 
 from coda_cli.engine.core.config import LLMProvider, ProviderConfig
@@ -35,8 +35,7 @@ KEY_VARIABLE: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """A base URL (no trailing slash) and the key for it. `own` is whether the person named the address."""
 
     base_url: str

@@ -9,9 +9,11 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from coda_cli.engine.core.config import LLMProvider, ProviderConfig
 from coda_cli.engine.core.errors import (
@@ -51,8 +53,7 @@ class PullProgress(NamedTuple):
     total: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
+class _Shown(Struct, frozen=True):
     """What /api/show tells of a model. `capabilities` is None where an old server does not tell."""
 
     capabilities: frozenset[str] | None

@@ -13,6 +13,7 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
 from pydantic import JsonValue
 
 from coda_cli.engine.core.config import LLMProvider, ProviderConfig
@@ -25,8 +26,7 @@ from coda_cli.engine.providers.base import BaseLLMProvider
 _PIECES = re.compile(r"\s*\S+|\s+$")
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """One answer. `delay` is seconds before each piece; `error` is raised after everything else has been said.
 
     `end=False` leaves the end marker out, as a cut connection would.
@@ -42,8 +42,7 @@ class Reply:
     end: bool = True
 
 
-@dataclass
-class _Script:
+class _Script(Struct):
     replies: list[Reply]
     position: int = 0
 

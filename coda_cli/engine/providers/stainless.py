@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from msgspec import Struct
 
 from coda_cli.engine.core.errors import LLMConnectionError, LLMError, LLMTimeoutError
 from coda_cli.engine.providers.endpoints import shown
@@ -39,8 +40,7 @@ class SDKClient(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class SDK:
+class SDK(Struct, frozen=True):
     """A loaded SDK: its client (made over `http.new_client`, which refuses errors) and two error classes."""
 
     client: SDKClient

@@ -11,8 +11,9 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
+
+from msgspec import Struct
 
 from coda_cli.engine.core.errors import (
     LLMBadResponseError,
@@ -31,8 +32,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 JSON = dict[str, Any]
 
 
-@dataclass(slots=True)
-class RawResponse:
+class RawResponse(Struct):
     """An open answer with status 200: its headers (lower-case names) and its body as it arrives."""
 
     headers: Mapping[str, str]

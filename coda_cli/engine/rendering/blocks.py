@@ -7,8 +7,9 @@ expected as `sanitize` leaves it: its newlines are `\\n`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from coda_cli.engine.rendering.parsing import block_tokens
 
@@ -39,8 +40,7 @@ _ITEM: Final = re.compile(r"(?:[-*+]|\d{1,9}[.)]) ")
 _RULE: Final = re.compile(r" {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$")
 
 
-@dataclass(frozen=True)
-class _Fence:
+class _Fence(Struct, frozen=True):
     """An open fence: its opening line's index in the tail, its character and length."""
 
     start: int

@@ -10,9 +10,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urljoin
+
+from msgspec import Struct
 
 from coda_cli.engine.tools.base import ToolError
 
@@ -62,8 +63,7 @@ _NUMBER: Final = re.compile(r"(?:\d+|0x[0-9a-f]*)", re.IGNORECASE)
 _DEFAULT: Final = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class WebAddress:
+class WebAddress(Struct, frozen=True):
     """An http(s) address in its one form. `host` is a name in ASCII (punycode) or an IP address without brackets."""
 
     scheme: str

@@ -6,9 +6,10 @@ import json
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
+
+from msgspec import Struct, field
 
 from coda_cli.engine.core.ports import ToolSpec
 from coda_cli.engine.core.prompts import MemoryNote, Noticed
@@ -56,8 +57,7 @@ class MemoryTools(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class ToolContext:
+class ToolContext(Struct):
     """What a tool may ask of the program while it runs.
 
     `folder` is the working folder. `cancelled` is set when the call is stopped or its time is over: a tool that works
@@ -76,8 +76,7 @@ class ToolContext:
     memory: MemoryTools | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """A call that is ready to run: what a person is shown, and what does exactly that."""
 
     effect: Effect

@@ -15,9 +15,10 @@ number grows beyond `MAX_BITS`, and what would is refused before it is computed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.engine.tools.calculation_functions import CONSTANTS, FUNCTIONS, call
 from coda_cli.engine.tools.calculation_numbers import (
@@ -63,8 +64,7 @@ _GROUPED: Final = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _STARTS: Final = ("number", "name")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A value, and whether the question had decimals in it, so that the answer has."""
 
     value: Number
@@ -74,8 +74,7 @@ class Answer:
         return _written(self.value, self.decimal)
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(Struct, frozen=True):
     kind: str
     text: str
     at: int
@@ -86,8 +85,7 @@ class _Token:
         return self.at + len(self.text)
 
 
-@dataclass(slots=True)
-class _Value:
+class _Value(Struct):
     """A number on its way. `percent`: it was written as `n%`."""
 
     number: Number

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from coda_cli.engine.tools.written_call import JsonDepth, WrittenCall, read_calls
 
@@ -32,8 +33,7 @@ _PARTIAL_KEYED: Final = re.compile(r'\s*(?:\[\s*)?(?:\{\s*(?:"(?:[a-z_]{0,9}(?:"
 _VALUE: Final = re.compile(r'"([^"\\]*)("?)')
 
 
-@dataclass(slots=True)
-class _Block:
+class _Block(Struct):
     """A block that is held back: `opening` is how it began, `close` finds its end in `body` (None: the answer's end).
 
     `sure`: it is a call, whatever stands in it.

@@ -16,9 +16,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
+
+from msgspec import Struct, field
 
 from coda_cli.engine.tools import sandbox
 from coda_cli.engine.tools.base import ToolError
@@ -35,8 +36,7 @@ _OVERTIME: Final = 5.0
 _MEGABYTE: Final = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What one process of a command may use; `processes` is beyond those that the user has now (not of root's)."""
 
     memory: int | None = None
@@ -60,8 +60,7 @@ class Limits:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """What to run. `argv` is run as it is; a line for the shell is `shell_line(text)`.
 
     `folder` is where it starts and may write (None: in its own temporary folder, and nowhere else); `files` are put
@@ -81,8 +80,7 @@ class Command:
     leave: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ChildResult:
+class ChildResult(Struct, frozen=True):
     """How it ended. `code` is the exit code or minus a signal; `output` is untrusted text without control characters.
 
     `left_out` counts bytes that are missing in its middle; `spool` is the id to read them by, "" for none.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 _CONTEXT: Final = 3
 _COMPARED: Final = 2_000
@@ -12,8 +13,7 @@ _NO_END: Final = "\n\\ No newline at end of file"
 """Belongs to the last line: with and without an end it is two different lines."""
 
 
-@dataclass(frozen=True, slots=True)
-class Diff:
+class Diff(Struct, frozen=True):
     """`text` is the whole change, for what is not shown cannot be agreed to; `added` and `removed` count its lines."""
 
     text: str

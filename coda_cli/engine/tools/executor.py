@@ -6,11 +6,12 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from coda_cli.engine.core.messages import ToolCallPart, ToolResultPart
 from coda_cli.engine.core.ports import ToolRound
@@ -28,8 +29,7 @@ _LONGEST_LOOP: Final = 4
 """A row of up to so many calls that is made for the `_TIMES`th time running is a loop."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(Struct, frozen=True):
     call: ToolCallPart
     tool: BaseTool
     arguments: dict[str, Any]

@@ -12,8 +12,9 @@ import ssl
 import threading
 import zlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from coda_cli.engine.tools.addresses import WebAddress, forbidden, inner_name
 from coda_cli.engine.tools.base import ToolError
@@ -33,8 +34,7 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _ACCEPT: Final = "text/html,application/xhtml+xml,application/json,text/plain;q=0.9,*/*;q=0.5"
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """What came. `leads_to`: it did not come, but a redirect to another site, which nobody was asked about yet."""
 
     address: WebAddress
@@ -52,8 +52,7 @@ def system_resolve(host: str, port: int) -> Sequence[str]:
     return [str(place[0]) for _, _, _, _, place in found]
 
 
-@dataclass(slots=True)
-class Fetcher:
+class Fetcher(Struct):
     """What may be fetched. `hosts` ("name" or "name:port") may have any address, with `allow_private` all may."""
 
     allow_private: bool = False
@@ -188,8 +187,7 @@ async def _answer(address: WebAddress, response: httpx2.Response) -> Page | WebA
     return Page(address, response.headers.get("content-type", ""), bytes(body.data), cut=body.full)
 
 
-@dataclass(slots=True)
-class _Body:
+class _Body(Struct):
     """The body as it comes, unpacked no further than its limit: a bomb costs 2 MB."""
 
     encoding: str

@@ -18,9 +18,10 @@ import stat
 import weakref
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.engine.tools.base import ToolError
 from coda_cli.engine.tools.secret_names import Identity, identity, secret
@@ -48,8 +49,7 @@ class _MovedError(Exception):
     """What was looked at is something else by now: look again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a path leads. `parent` and `name` reach it; `status` is what stands there (no link), None for nothing.
 
     `shown` is the resolved path: below the folder, or absolute where it is `outside`. `missing` are the folders

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 ANSWER: Final = "answer"
 """What stands for "no tool"."""
@@ -22,8 +23,7 @@ _KINDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One argument: any value of `kind`, or one of `values` (JSON texts) where there are any."""
 
     name: str
@@ -32,8 +32,7 @@ class Field:
     values: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """A tool that may be chosen; its arguments come in this order."""
 
     name: str

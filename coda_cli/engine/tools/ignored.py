@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 RULES_BYTES: Final = 100_000
 """Of one `.gitignore`."""
@@ -17,8 +18,7 @@ _ANYWHERE: Final = 3
 """`**` in one rule: more of them could take for ever."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(Struct, frozen=True):
     pattern: re.Pattern[str]
     keeps: bool
     folders_only: bool

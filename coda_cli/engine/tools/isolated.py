@@ -12,9 +12,10 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from coda_cli import paths
 from coda_cli.engine.core.tools import Arguments, Effect, ToolOutput, Touches
@@ -27,8 +28,7 @@ _FORMAT: Final = "1"
 """Changes with what `child_tools` tells: an older listing in the cache is not read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """Where tools come from: `where` is a file, whose content has the hash `sha256`, or "module:attribute" (then "").
 
     `shown` is its name for a person, `version` what changes when an installed package does. `copy` is what a trusted

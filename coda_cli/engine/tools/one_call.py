@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.core.events import ApprovalAnswered, ApprovalRequested, FunctionProgress
@@ -40,8 +42,7 @@ class Judge(Protocol):
     def remember(self, request: ApprovalRequest, approval: Approval, conversation_id: str) -> object: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(Struct, frozen=True):
     """Where calls of one round are decided. Under `asking` one question is put to the person at a time."""
 
     turn: ToolRound

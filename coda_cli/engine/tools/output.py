@@ -11,8 +11,9 @@ import re
 import secrets
 import tempfile
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import IO, Final
+
+from msgspec import Struct
 
 from coda_cli.engine.tools.base import ToolError
 
@@ -29,8 +30,7 @@ _CONTROLS: Final = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f]")
 _OVERWRITTEN: Final = re.compile(r"[^\n\r]*\r(?=[^\n\r])")
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """A piece of an output. `next` is where it goes on, None at the end; `cut` counts bytes that were not kept."""
 
     text: str

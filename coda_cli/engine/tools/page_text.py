@@ -10,8 +10,9 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 _SKIPPED: Final = frozenset(
     {"script", "style", "noscript", "template", "svg", "math", "canvas", "iframe", "object", "audio", "video", "select"}
@@ -69,8 +70,7 @@ def markdown(page: str, link: Callable[[str], str | None]) -> str:
     return text if not title or text.startswith(f"# {title}\n") else f"# {title}\n\n{text}"
 
 
-@dataclass(slots=True)
-class _Block:
+class _Block(Struct):
     text: str
     main: bool
     around: bool

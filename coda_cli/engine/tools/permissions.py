@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.tools import WHY, Approval, ApprovalMode, ApprovalRequest, Decision, Effect, Touches
@@ -27,16 +28,14 @@ _HARMLESS: Final = (Touches.NOTHING, Touches.READS)
 _WRITTEN_SINCE: Final = "files were written without a question since this rule was given; what it runs may have changed"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What becomes of a call. `why` is one line for the person, and for the model where it is refused."""
 
     action: Literal["run", "ask", "refuse"]
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class _InForce:
+class _InForce(Struct, frozen=True):
     """A rule as it is compared. `effect`: it covers this effect and no other (an answer in a chat, no pattern)."""
 
     rule: Rule

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.engine.core.tools import Effect
 from coda_cli.engine.tools import texts
@@ -21,8 +22,7 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLO
 _one_at_a_time = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A file that is to be changed, as it was when the change was planned. `data` is None where there is none."""
 
     folder: Folder

@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from coda_cli.engine.core.errors import LLMIncompleteResponseError
 from coda_cli.engine.core.events import Finished, ProviderEvent, TextDelta, ToolCallDelta, Usage

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.engine.core.messages import LLMMessage, assistant, system, user
 from coda_cli.engine.core.ports import ToolSpec
@@ -24,8 +25,7 @@ _MOST: Final = 4  # candidates at once
 _TURNS: Final = 10  # of each sort
 
 
-@dataclass(frozen=True, slots=True)
-class _Hint:
+class _Hint(Struct, frozen=True):
     """What calls for a tool (`words`), turns that use it (with its arguments, in order), and turns that do not."""
 
     words: re.Pattern[str]

@@ -19,10 +19,11 @@ import posixpath
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
+
+from msgspec import Struct
 
 from coda_cli import paths
 from coda_cli.engine.core.tools import Effect
@@ -47,8 +48,7 @@ class BadPattern(ValueError):
     """A pattern that says nothing; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """What a call is compared by: the tool, what it is called for ("" where it does not say), its command.
 
     `argv` is the one simple command that it runs, `words` what a denial may look at beside it.
@@ -69,8 +69,7 @@ class Subject:
         return cls(tool, what if named == tool else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """A parsed pattern. `wide`: it covers more than one call."""
 
     tool: str
@@ -198,8 +197,7 @@ def exact_pattern(tool: str, effect: Effect) -> str | None:
     return text if exact and pattern.allows(subject) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A pattern in force. `folder` None: everywhere. `conversation_id` only for an answer "in this chat"."""
 
     text: str

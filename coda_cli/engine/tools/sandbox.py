@@ -17,9 +17,10 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from coda_cli import paths
 
@@ -43,8 +44,7 @@ _SECRET_PLACES: Final = """
 """.split()  # noqa: SIM905 -- a list of words, not of quotation marks
 
 
-@dataclass(frozen=True, slots=True)
-class Confinement:
+class Confinement(Struct, frozen=True):
     """What is in force for a command. `words` say it to a person.
 
     `files`: it writes only below its folder. `network`: it reaches no network. `environments`: it cannot read those

@@ -8,8 +8,9 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from msgspec import Struct
 
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.tools import Arguments
@@ -24,8 +25,7 @@ _SECTION: Final = re.compile(r"^\s*(Args|Arguments|Parameters|Params)\s*:?\s*$|^
 _VARIADIC: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(Struct, frozen=True):
     """What a function takes. `names` are its arguments in the model's order, `context` the one that is injected."""
 
     description: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 SAMPLE: Final = 64 * 1024
 _MARKS: Final = (
@@ -38,8 +39,7 @@ _TEXT_CONTROLS: Final = b"\t\n\r\x0c\x1b\x08"
 _CONTROLS: Final = bytes(one for one in (*range(32), 127) if one not in _TEXT_CONTROLS)
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A file as text, its line ends as they are. `encoding` is Python's name; `exact`: it gives the same bytes."""
 
     text: str

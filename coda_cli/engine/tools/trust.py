@@ -15,10 +15,11 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from coda_cli import paths
 from coda_cli.engine.tools.own_folder import NOTES, OWN_FOLDER
@@ -53,8 +54,7 @@ BESIDE: Final = f"../{NOTES}"
 """The path of the notes that stand beside the `.coda`."""
 
 
-@dataclass(frozen=True, slots=True)
-class FolderFiles:
+class FolderFiles(Struct, frozen=True):
     """What a folder brought along at one moment: path below its `.coda` -> bytes. `left_out`: what does not count, why.
 
     The notes beside the `.coda` are `BESIDE`.

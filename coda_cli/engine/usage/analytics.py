@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from coda_cli.engine.usage.log import UsageLog
 from coda_cli.engine.usage.rollup import Rollup, speeds, sums
@@ -27,8 +28,7 @@ class StoredTotals(Protocol):
     def cost(self) -> float: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Nothing:
+class _Nothing(Struct, frozen=True):
     conversations: int = 0
     messages: int = 0
     tokens: int = 0

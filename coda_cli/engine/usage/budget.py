@@ -13,9 +13,11 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from coda_cli import paths
 from coda_cli.engine.core.config import BudgetConfig, BudgetLimit
@@ -30,8 +32,7 @@ _MOST_CONVERSATIONS: Final = 2_000
 _SCOPES: Final[tuple[Scope, ...]] = ("request", "run", "conversation", "day", "month")
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(Struct, frozen=True):
     """Tokens, and USD (None: nobody knows the price)."""
 
     tokens: int = 0
@@ -41,8 +42,7 @@ class Amount:
         return Amount(self.tokens + other.tokens, None if None in (self.usd, other.usd) else self.usd + other.usd)  # type: ignore[operator]  # neither is None
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Struct, frozen=True):
     """The limit that stands in the way. `spent` is what is used of it by now, reservations included."""
 
     scope: Scope
@@ -69,8 +69,7 @@ class Reached:
         return error
 
 
-@dataclass(slots=True)
-class _Ledger:
+class _Ledger(Struct):
     day: str
     month: str
     spent_day: Amount = field(default_factory=Amount)
@@ -254,8 +253,7 @@ class Budget:
         return ledger
 
 
-@dataclass(slots=True)
-class Reservation:
+class Reservation(Struct):
     """What one request holds of the budget. It is a `Meter`: `add` what comes, and `settle` in the end."""
 
     budget: Budget

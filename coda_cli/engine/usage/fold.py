@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from coda_cli.engine.usage.histogram import bucket, packed
 from coda_cli.engine.usage.log import rate
@@ -21,8 +22,7 @@ _DEAREST: Final = 1e7  # USD; more is damage, not a price
 _MOST_TOKENS: Final = 10**12
 
 
-@dataclass(slots=True)
-class Folded:
+class Folded(Struct):
     """Sums and speeds by (day, provider, model), sums by (day, conversation); a day is a proleptic ordinal."""
 
     daily: dict[tuple[int, str, str], tuple[Sums, tuple[Counts, Counts, Counts]]] = field(default_factory=dict)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import Any, Final
+
+from msgspec import Struct
 
 from coda_cli.engine.usage.histogram import percentiles
 
 SHARES: Final = (0.5, 0.9, 0.99)
 
 
-@dataclass(slots=True)
-class Sums:
+class Sums(Struct):
     """Sums over requests.
 
     `cost` is in USD over those with a price, `unpriced` counts the others; `hits` are those that Coda's own cache
@@ -46,11 +46,10 @@ class Sums:
         return {**out, "tokens": self.tokens, "cost_usd": round(self.cost, 9)}
 
 
-NAMES: Final = tuple(one.name for one in fields(Sums))
+NAMES: Final = Sums.__struct_fields__
 
 
-@dataclass(slots=True)
-class Speeds:
+class Speeds(Struct):
     """Histograms: seconds of whole answers (`latency`) and to the first token (`first`), tokens a second (`rate`)."""
 
     latency: int = 0

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, assert_never
+
+from msgspec import Struct
 
 from coda_cli.engine.core.messages import (
     AudioPart,
@@ -127,8 +128,7 @@ def _request(request: ProviderRequest) -> tuple[float, int]:
     return text, media
 
 
-@dataclass(frozen=True, slots=True)
-class ModelCounter:
+class ModelCounter(Struct, frozen=True):
     """Counts for one model, at the factor it had when this was made: the same message always weighs the same."""
 
     factor: float = 1.0

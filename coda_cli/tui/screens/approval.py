@@ -7,10 +7,10 @@ given back for the prompt. Esc and a click beside it say no.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from time import monotonic
 from typing import ClassVar, Final, NamedTuple
 
+from msgspec.structs import replace
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from msgspec import Struct
 from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -32,8 +32,7 @@ Exporter = Callable[[str], Awaitable[str]]
 """Exports the chat of this id and says where to; raises CodaError."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChatChoice:
+class ChatChoice(Struct, frozen=True):
     """The chat to open; from a search also the message that was found, and what was searched."""
 
     conversation_id: str

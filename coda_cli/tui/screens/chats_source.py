@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from heapq import nlargest
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
 
 from coda_cli.chat.words import ago, counted
 from coda_cli.engine.conversations.info import HIT_END, HIT_START, ConversationInfo, Filter, SearchHit
@@ -43,16 +44,14 @@ _NAMES: Final = {
 _SPEAKERS: Final = {role.value: name for role, name in _NAMES.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One row: a chat, or with `hit` a message in it."""
 
     chat: ConversationInfo
     hit: SearchHit | None = None
 
 
-@dataclass(slots=True)
-class Listing:
+class Listing(Struct):
     """Items as far as they were read; `more` may be behind them. `words` is what was searched, without tags."""
 
     items: list[Item] = field(default_factory=list)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import Binding, BindingType
@@ -21,8 +20,7 @@ _KEYS: Final = (24, 33)
 """Columns of the keys and commands: where there are few columns, and where there are enough."""
 
 
-@dataclass(frozen=True, slots=True)
-class HelpEntry(Grouped):
+class HelpEntry(Grouped, frozen=True):
     """A key or a command (`label`), what it does (`detail`). `line` is what Enter runs, "" for nothing."""
 
     line: str = ""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from msgspec import Struct
 from rich.cells import cell_len
 from textual.content import Content
 from textual.events import Click
@@ -16,8 +16,7 @@ from textual.widget import Widget
 _BETWEEN: Final = "  "
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(Struct, frozen=True):
     """`key` as it is shown, what it does in a word or two, and the name that a click gives to the screen."""
 
     key: str

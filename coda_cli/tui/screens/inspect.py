@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
+from msgspec import Struct
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -28,8 +28,7 @@ _LONGEST: Final = 200_000
 """Characters of the request that are shown of one text in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """Something that happened, `seconds` after the request was asked for."""
 
     seconds: float
@@ -37,8 +36,7 @@ class Moment:
     bad: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """What is known of one turn. `facts` are lines.
 
     `request` is redacted plain data, None where it is not kept; `remark` says what it is where it is not what was sent.

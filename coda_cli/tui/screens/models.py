@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
+from msgspec.structs import replace
 from textual import work
 from textual.binding import Binding, BindingType
 
@@ -27,8 +27,7 @@ _RECENT: Final = 5
 _SHORT: Final = {"images": "img", "PDF": "pdf", "audio": "audio", "thinks": "think"}
 
 
-@dataclass(frozen=True, slots=True)
-class ModelOption(Grouped):
+class ModelOption(Grouped, frozen=True):
     """One model, or another name for one. `takes` is what is given back."""
 
     takes: str = ""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Final, Generic, NamedTuple, TypeVar
 
+from msgspec import Struct
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -30,8 +30,7 @@ _PREVIEW_AFTER: Final = 0.08
 """Seconds that the cursor rests before a preview is made: holding a key down makes none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grouped(Option):
+class Grouped(Option, frozen=True):
     """An option under a heading; options of one group follow one another."""
 
     group: str = ""
@@ -45,8 +44,7 @@ class KeyAction(NamedTuple):
     does: str
 
 
-@dataclass(frozen=True, slots=True)
-class Picked:
+class Picked(Struct, frozen=True):
     """What was chosen and how: "" is Enter or a click, else the name of the key action."""
 
     index: int

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
 
 from coda_cli.engine.rendering.sanitize import sanitize
@@ -20,8 +20,7 @@ _LONGEST: Final = 2000
 """Characters of one field that are looked at: no line on any screen is longer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One row of a list: what stands at its left, what at its right. The cursor passes over a heading."""
 
     left: Sequence[Run]

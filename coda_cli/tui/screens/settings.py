@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from msgspec import Struct
 from textual import work
 from textual.binding import Binding
 from textual.content import Content
@@ -36,8 +36,7 @@ _ROOMY: Final = 118
 _NOT_SET: Final = "not set"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """One setting: its dotted key, what it is for, how it is asked for; `choices` of a choice, made when asked."""
 
     key: str

@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.chat.entry import Entry
 from coda_cli.tui.transcript.blocks import Row
@@ -21,8 +22,7 @@ from coda_cli.tui.transcript.heights import Heights
 _KEPT: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """A row: the index of its entry, of the block in it, and of the row in that."""
 
     entry: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from coda_cli.chat.entry import Entry
 from coda_cli.engine.rendering.sanitize import sanitize
@@ -20,8 +21,7 @@ _PLAIN: Final[dict[str, tuple[str, ...]]] = {"user": ("user_text",), "assistant"
 """The style of a text that is no Markdown, or is shown as it was written."""
 
 
-@dataclass(slots=True)
-class Setting:
+class Setting(Struct):
     """What all entries are laid out with."""
 
     width: int = 80

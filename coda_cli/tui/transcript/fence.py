@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final
+
+from msgspec import Struct
 
 from coda_cli.markdown.code import (
     HIGHLIGHT_LIMIT,
@@ -194,8 +195,7 @@ class OpenFence:
         return Relexing(code, self._language, self._lines, block).work
 
 
-@dataclass(slots=True)
-class _State:
+class _State(Struct):
     """Where lexing can begin: a line, and the lexer's states before it."""
 
     line: int = 0

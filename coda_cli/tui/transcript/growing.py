@@ -7,8 +7,9 @@ when a later part changes it, earlier ones are drawn again when they are seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
+
+from msgspec import Struct, field
 
 from coda_cli.engine.rendering.parsing import block_tokens
 from coda_cli.markdown.render import ListShape, MarkdownRenderer, list_shape
@@ -57,8 +58,7 @@ def growing(kind: str, renderer: MarkdownRenderer, *, style: Key, gap: bool) -> 
     return GrowingTable(renderer, style, gap=gap) if kind == "table_open" else None
 
 
-@dataclass(eq=False, slots=True)
-class _Shared:
+class _Shared(Struct, eq=False):
     """The shape of the whole list, as far as it is known."""
 
     number: int = 1
@@ -166,8 +166,7 @@ def _list_end(tokens: Sequence[Token]) -> int | None:
     return next((at for at, token in enumerate(tokens) if at and token.level == 0 and token.nesting < 0), None)
 
 
-@dataclass(eq=False, slots=True)
-class _Columns:
+class _Columns(Struct, eq=False):
     header: list[Cell] = field(default_factory=list)
     aligns: list[str] = field(default_factory=list)
     wanted: list[int] = field(default_factory=list)

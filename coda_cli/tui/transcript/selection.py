@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.tui.transcript.blocks import Block, Row
 from coda_cli.tui.transcript.document import Document, Spot
@@ -14,8 +15,7 @@ from coda_cli.tui.transcript.strips import Mark
 _WORD: Final = re.compile(r"[\w./~@:%+-]*\w|\S")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Point:
+class Point(Struct, frozen=True, order=True):
     """Before which character of which row: by index of entry, of block, of row in the block."""
 
     entry: int
@@ -24,8 +24,7 @@ class Point:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """From where the mouse went down to where it is."""
 
     anchor: Point

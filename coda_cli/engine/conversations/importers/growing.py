@@ -7,9 +7,10 @@ import heapq
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from coda_cli.engine.core.messages import ImagePart, LLMMessage, Part, TextPart
 from coda_cli.engine.rendering.sanitize import sanitize
@@ -19,8 +20,7 @@ _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,120}")
 _MAGIC: Final = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct):
     """One message as it was found. Without a `message` it is a place in the tree only, whose children move up."""
 
     id: str
@@ -29,8 +29,7 @@ class Draft:
     time: float = 0.0
 
 
-@dataclass(slots=True)
-class Tree:
+class Tree(Struct):
     """A conversation as it was found, to be brought in under `id`."""
 
     id: str
@@ -43,8 +42,7 @@ class Tree:
     problems: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Grown:
+class Grown(Struct):
     """The messages with their parents, every parent before its children, and the head."""
 
     messages: list[tuple[LLMMessage, str | None]]

@@ -14,10 +14,11 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Final, Protocol, Self
+
+from msgspec import Struct
 
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.rendering.sanitize import sanitize
@@ -226,8 +227,7 @@ class Archive:
 # ---- the whole of an export -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One object of an export, or what is wrong in its place; and where its pictures are."""
 
     value: JSON | None

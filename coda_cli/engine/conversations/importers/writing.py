@@ -8,9 +8,10 @@ import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
+
+from msgspec import Struct, field
 
 from coda_cli.engine.conversations import blobs
 from coda_cli.engine.conversations.importers.growing import Grown, Tree, grow
@@ -20,8 +21,7 @@ from coda_cli.engine.conversations.tree import Conversation, message_record
 from coda_cli.engine.rendering.sanitize import sanitize
 
 
-@dataclass(slots=True)
-class ImportReport:
+class ImportReport(Struct):
     """What an import did: conversation ids by what became of them, and what was wrong, for a person to read."""
 
     created: list[str] = field(default_factory=list)

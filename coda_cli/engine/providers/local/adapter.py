@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from coda_cli.engine.core.errors import (
     LLMInvalidRequestError,
@@ -28,8 +29,7 @@ _PREFIX: Final = "base_model.model."
 _UNTAKEN: Final = ("use_dora", "modules_to_save", "rank_pattern", "alpha_pattern", "layer_replication", "lora_bias")
 
 
-@dataclass(frozen=True, slots=True)
-class Adapter:
+class Adapter(Struct, frozen=True):
     """A file or folder that exists, and what tells it from a later version of itself."""
 
     path: Path

@@ -14,9 +14,10 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from coda_cli.engine.core.errors import LLMConnectionError, LLMProviderUnavailableError
 from coda_cli.paths import open_private, private_dir
@@ -41,8 +42,7 @@ class _BrokenError(SourceError):
     """The transfer stopped on the way: worth another attempt from where it stopped."""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
+class RemoteFile(Struct, frozen=True):
     """A file to fetch. `size` 0 and `sha256` None mean "not known"; a file with no sha256 is never resumed."""
 
     url: str

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urljoin, urlsplit
+
+from msgspec import Struct
 
 from coda_cli.engine.core.errors import (
     LLMAuthenticationError,
@@ -54,8 +55,7 @@ _FOLDER_FILES: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HubFile:
+class HubFile(Struct, frozen=True):
     """A file of a repository: its path there, bytes, and sha256 where the hub knows it."""
 
     path: str
@@ -63,8 +63,7 @@ class HubFile:
     sha256: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class HubSpec:
+class HubSpec(Struct, frozen=True):
     """`owner/repo`, `owner/repo:file.gguf` or `owner/repo/file.gguf`, taken apart."""
 
     repo: str

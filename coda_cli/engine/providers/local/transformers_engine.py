@@ -14,9 +14,10 @@ import threading
 import warnings
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from coda_cli.engine.core.errors import (
     LLMContextLengthError,
@@ -38,8 +39,7 @@ _WINDOW_KEYS: Final = ("max_position_embeddings", "n_positions", "n_ctx", "max_s
 _DTYPES: Final = ("auto", "float32", "float16", "bfloat16")
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
+class Sampling(Struct, frozen=True):
     """How to choose tokens; None leaves it to the model's own `generation_config.json`. `temperature` 0 is greedy."""
 
     max_tokens: int | None = None

@@ -7,9 +7,10 @@ each folder remembers size, time and sha256 of what was checked, so that a start
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from coda_cli.engine.core.errors import LLMConnectionError, LLMModelNotFoundError, LLMProviderUnavailableError
 from coda_cli.engine.providers.local import hub, package_index
@@ -31,8 +32,7 @@ from coda_cli.engine.providers.local.safety import CONFIG_FILES, check_config
 from coda_cli.paths import models_dir, private_dir
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltIn:
+class BuiltIn(Struct, frozen=True):
     """A pinned model: its name for people, its file, and the places it can be had from."""
 
     name: str

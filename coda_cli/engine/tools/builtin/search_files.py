@@ -6,8 +6,9 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from coda_cli.engine.core.tools import Arguments, Effect, ToolOutput, Touches
 from coda_cli.engine.tools import texts
@@ -85,8 +86,7 @@ def _opened(folder: Folder, place: Place, search: _Search) -> Walk | Held:
     return Walk(folder, place, depth=DEEPEST, seconds=search.seconds, cancelled=search.cancelled)
 
 
-@dataclass(slots=True)
-class _Search:
+class _Search(Struct):
     """One search and what came of it."""
 
     text: str

@@ -7,8 +7,9 @@ import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from coda_cli.engine.tools.base import ToolError
 
@@ -16,8 +17,7 @@ _FORMAT: Final = "2"
 """Changes with what is kept of a server: an older listing in the cache is not read."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerConfig:
+class ServerConfig(Struct, frozen=True):
     """A server: a program (`command` with `args`, spoken to over its pipes) or an address (`url`, streamable HTTP).
 
     `env`: "NAME" hands that variable of Coda's own environment on, "NAME=value" gives one. `headers_env` maps headers

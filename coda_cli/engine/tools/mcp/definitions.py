@@ -10,8 +10,9 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from coda_cli.engine.rendering.sanitize import sanitize
 
@@ -26,8 +27,7 @@ _NOT_AT_THE_TOP: Final = ("anyOf", "oneOf", "allOf", "not", "if", "then", "else"
 """What vendors refuse at the top of a schema. The server checks it anyway."""
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Struct, frozen=True):
     """A tool of a server. `name` is what the model calls, `tool` what the server calls it.
 
     `told` is all that the server said of it, `sha256` the hash of that.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any, Final
+
+from msgspec import Struct, to_builtins
 
 from coda_cli import paths
 from coda_cli.engine.tools.mcp.config import ServerConfig
@@ -16,8 +17,7 @@ _OLDEST: Final = 7 * 24 * 3600.0
 """Seconds after which a server is asked again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """The tools of a server that can be used, as it told them, and what is wrong with the others.
 
     Whether it has resources and prompts, and what it calls itself.
@@ -46,7 +46,7 @@ def known(config: ServerConfig) -> Listing | None:
 
 def keep(config: ServerConfig, listing: Listing) -> None:
     """Keep it for the next time. Blocking."""
-    content = json.dumps(asdict(listing)).encode("utf-8", "surrogatepass")
+    content = json.dumps(to_builtins(listing)).encode("utf-8", "surrogatepass")
     if len(content) > _LARGEST:
         return
     try:
