@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from hypothesis import settings
 # How long an example takes says how busy the machine is, and nothing of the program.
 settings.register_profile("coda", deadline=None)
 settings.load_profile("coda")
+
+# A shell starts what runs behind it deaf to Ctrl-C, and every program that a test starts would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _PREFIXES = ("CODA_", "OPENAI_", "ANTHROPIC_", "OLLAMA_", "HF_", "PIP_", "UV_")
 _KEPT = ("CODA_TEST_", "PIP_", "UV_")

@@ -65,16 +65,16 @@ class Accumulator:
         """Take *event* in; returns it with its text made valid."""
         match event:
             case TextDelta(text):
-                text = self._joiner.feed(text)
-                self._run("text").append(text)
-                return TextDelta(text)
+                valid = self._joiner.feed(text)
+                self._run("text").append(valid)
+                return event if valid is text else TextDelta(valid)
             case ReasoningDelta(text, signature, data):
-                text = self._thoughts.feed(text)
-                if text or signature or data:
-                    self._run("reasoning").append(text)
+                valid = self._thoughts.feed(text)
+                if valid or signature or data:
+                    self._run("reasoning").append(valid)
                 if signature or data:
                     self._signatures[len(self._runs) - 1] = (signature, data)
-                return ReasoningDelta(text, signature, data)
+                return event if valid is text else ReasoningDelta(valid, signature, data)
             case ToolCallDelta(index, call_id, name, arguments):
                 call = self._calls.get(index)
                 if call is None:

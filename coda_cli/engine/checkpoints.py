@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import groupby
 from typing import Final
 
-from coda_cli.engine.accumulate import joined
 from coda_cli.engine.core.errors import CodaError
+from coda_cli.engine.core.events import ReasoningChunk, ResponseChunk
 from coda_cli.engine.core.messages import Part, ReasoningPart, TextPart
 from coda_cli.engine.core.ports import Clock
 
@@ -22,18 +23,19 @@ class Checkpoints:
     a stream that stalls.
     """
 
-    def __init__(self, keep: Callable[[Sequence[Part]], Awaitable[None]], clock: Clock) -> None:
+    def __init__(self, keep: Callable[[Sequence[Part]], Awaitable[None]], clock: Clock, provider: str) -> None:
         self._keep = keep
+        self._provider = provider
         self._clock = clock
         self._last = clock.monotonic()
-        self._fresh: list[Part] = []
+        self._fresh: list[ResponseChunk | ReasoningChunk] = []
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.failed: CodaError | None = None
 
-    def add(self, part: TextPart | ReasoningPart) -> None:
+    def add(self, piece: ResponseChunk | ReasoningChunk) -> None:
         """The next piece."""
-        self._fresh.append(part)
+        self._fresh.append(piece)
         if self._clock.monotonic() - self._last >= EVERY:
             self._start()
         elif self._timer is None:
@@ -46,8 +48,17 @@ class Checkpoints:
             self._timer = None
         if self._fresh and (self._task is None or self._task.done()):
             self._last = self._clock.monotonic()
-            parts, self._fresh = joined(self._fresh), []
+            parts, self._fresh = self._parts(), []
             self._task = asyncio.get_running_loop().create_task(self._save(parts))
+
+    def _parts(self) -> list[Part]:
+        """What is waiting; a part is made for a run of pieces, since there is one a token."""
+        parts: list[Part] = []
+        for kind, pieces in groupby(self._fresh, type):
+            text = "".join(piece.delta for piece in pieces)
+            thought = kind is ReasoningChunk
+            parts.append(ReasoningPart(text=text, provider=self._provider) if thought else TextPart(text=text))
+        return parts
 
     async def _save(self, parts: Sequence[Part]) -> None:
         try:

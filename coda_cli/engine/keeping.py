@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from coda_cli.engine.checkpoints import Checkpoints
 from coda_cli.engine.core.errors import CodaError, LLMInvalidRequestError
 from coda_cli.engine.core.events import ConversationCreated, ConversationUnsaved, Event, ReasoningChunk, ResponseChunk
-from coda_cli.engine.core.messages import LLMMessage, MessageRole, Part, ReasoningPart, TextPart
+from coda_cli.engine.core.messages import LLMMessage, MessageRole, Part
 from coda_cli.engine.core.ports import Clock, ConversationStore, StoredBranch
 from coda_cli.engine.turn import Stamp
 
@@ -69,14 +69,11 @@ class Keeping:
     def begin(self) -> None:
         """The next step of the answer begins."""
         self.message = LLMMessage(role=MessageRole.ASSISTANT, created=self._clock.now())
-        self._checkpoints = Checkpoints(self._keep_piece, self._clock)
+        self._checkpoints = Checkpoints(self._keep_piece, self._clock, self.provider)
 
     def add(self, event: ResponseChunk | ReasoningChunk) -> None:
         """A piece of the step under way, to be kept about once a second."""
-        if isinstance(event, ResponseChunk):
-            self._checkpoints.add(TextPart(text=event.delta))
-        else:
-            self._checkpoints.add(ReasoningPart(text=event.delta, provider=self.provider))
+        self._checkpoints.add(event)
 
     async def _keep_piece(self, parts: Sequence[Part]) -> None:
         piece = self.message.model_copy(update={"metadata": {"provider": self.provider, "model": self.model}})

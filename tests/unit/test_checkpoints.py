@@ -14,6 +14,7 @@ from coda_cli.engine.clock import SystemClock
 from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.conversations.memory import MemoryShelf
 from coda_cli.engine.core.errors import CodaError
+from coda_cli.engine.core.events import ResponseChunk
 from coda_cli.engine.core.messages import LLMMessage, Part, ReasoningPart, TextPart
 
 
@@ -68,9 +69,9 @@ async def test_a_checkpoint_that_fails_does_not_stop_the_answer() -> None:
     async def full(parts: Sequence[Part]) -> None:
         raise CodaError("no space left")
 
-    checkpoints = Checkpoints(full, Ticking())
+    checkpoints = Checkpoints(full, Ticking(), "fake")
     for _ in range(10):
-        checkpoints.add(TextPart(text="x"))
+        checkpoints.add(ResponseChunk(delta="x"))
         await asyncio.sleep(0)
     await checkpoints.stop()
     assert checkpoints.failed is not None
@@ -95,9 +96,9 @@ async def test_what_came_before_a_stall_is_kept_while_it_lasts(monkeypatch: pyte
         kept.extend(parts)
         done.set()
 
-    pieces = Checkpoints(keep, SystemClock())
-    pieces.add(TextPart(text="half a "))
-    pieces.add(TextPart(text="word"))
+    pieces = Checkpoints(keep, SystemClock(), "fake")
+    pieces.add(ResponseChunk(delta="half a "))
+    pieces.add(ResponseChunk(delta="word"))
     await asyncio.wait_for(done.wait(), 10)
     await pieces.stop()
     assert "".join(part.text for part in kept if isinstance(part, TextPart)) == "half a word"

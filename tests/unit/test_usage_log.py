@@ -45,7 +45,7 @@ print(repr(log.failed))
 
 
 def made(**changes: object) -> UsageRecord:
-    fields = {name: getattr(RECORD, name) for name in RECORD.__dataclass_fields__}
+    fields = {name: getattr(RECORD, name) for name in RECORD.__struct_fields__}
     return UsageRecord(**{**fields, **changes})
 
 

@@ -220,5 +220,7 @@ class LeanTransport:
 async def read(response: httpx2.Response, where: str) -> AsyncIterator[bytes]:
     """The body of *response* as it arrives."""
     with translated(where):
-        async for chunk in response.aiter_bytes():
+        # Asked for as it is; undoing "no encoding" piece by piece is a tenth of what reading costs.
+        coded = response.headers.get("content-encoding", "identity").lower() != "identity"
+        async for chunk in response.aiter_bytes() if coded else response.aiter_raw():
             yield chunk
