@@ -27,13 +27,14 @@ def main() -> None:
             raise SystemExit(write_failed(error)) from None
         return
     code = None
-    if arguments[:1] in ([], ["chat"]):
-        from coda_cli.cli.quick import chat_at_once
-
-        code = chat_at_once(arguments)
-    if code is None:
+    if arguments[:1] not in ([], ["chat"]):
         # What is imported lives to the end: looking through it again and again is a tenth of the time to the answer.
-        gc.set_threshold(50_000, 20, 100)
+        gc.set_threshold(100_000, 20, 100)
+    if arguments[:1] in ([], ["chat"], ["ask"]):
+        from coda_cli.cli.quick import at_once
+
+        code = at_once(arguments)
+    if code is None:
         from coda_cli.cli.app import run
 
         code = run(arguments)

@@ -18,6 +18,7 @@ from coda_cli.chat.entries import entries_of, message_at
 from coda_cli.chat.entry import Entry
 from coda_cli.chat.file_blocks import with_files_of
 from coda_cli.chat.gauge import Gauge, cost_of, tokens_of
+from coda_cli.chat.last_spec import last_spec
 from coda_cli.chat.lent import Lent
 from coda_cli.chat.prompt_history import PromptHistory
 from coda_cli.chat.remembering import remember_end
@@ -402,12 +403,3 @@ class ChatSession:
             pass  # no provider answers: the status line says so, this has nothing to add
         counter = self.manager.tokens.counter(provider, model)
         return Gauge(tokens_of(conversation, counter), window, *cost_of(conversation))
-
-
-def last_spec(conversation: Conversation, settings: Settings) -> ModelSpec | None:
-    """What answered last on the active branch, if its provider is still configured."""
-    for node in reversed(conversation.path()):
-        provider, model = node.message.metadata.get("provider"), node.message.metadata.get("model")
-        if isinstance(provider, str) and provider in settings.providers:
-            return ModelSpec(provider, model if isinstance(model, str) and model else None)
-    return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, Final, NamedTuple
@@ -12,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_command_from_info
 from typer.models import CommandInfo
 
+from coda_cli.cli.folding import fold_options
 from coda_cli.cli.guard import guarded
 from coda_cli.cli.output import flush_all, lenient_streams, stdin_is_readable, write_failed
 from coda_cli.engine.core.errors import UsageError
@@ -46,7 +46,6 @@ _COMMANDS: Final = {
     "cache": _Lazy("coda_cli.cli.cache", "app", "Answers that were kept: how many, and clearing them."),
     "doctor": _Lazy("coda_cli.cli.doctor", "doctor", "What is wrong here, and how to mend it."),
 }
-_FLAG: Final = re.compile(r"-(?!\.?\d|$)")
 _EXAMPLES: Final = """\
 Examples:
 
@@ -142,24 +141,3 @@ def _run(arguments: list[str]) -> int:
     if not arguments and stdin_is_readable():
         arguments = ["ask"]
     return guarded(lambda: app(arguments, prog_name="coda", standalone_mode=True))
-
-
-def fold_options(arguments: list[str]) -> list[str]:
-    """`-o KEY VALUE` as `-o KEY=VALUE` (and `--option`, `-p`, `--param` alike), since Typer has no repeatable pairs.
-
-    A flag is no value, a negative number is one.
-    """
-    out: list[str] = []
-    rest = list(reversed(arguments))
-    while rest:
-        argument = rest.pop()
-        out.append(argument)
-        if argument == "--":
-            break
-        if argument not in ("-o", "--option", "-p", "--param") or not rest:
-            continue
-        key = rest.pop()
-        if "=" not in key and rest and not _FLAG.match(key) and not _FLAG.match(rest[-1]):
-            key = f"{key}={rest.pop()}"
-        out.append(key)
-    return [*out, *reversed(rest)]

@@ -7,10 +7,9 @@ import os
 import sys
 import termios
 from collections.abc import Sequence
-from typing import Final, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from coda_cli.chat import telling
-from coda_cli.chat.approval import SHOW_ALL, Shown, answered, by_key, cut, declined, read_on, shown
 from coda_cli.cli.output import say, style, warn
 from coda_cli.cli.status_line import StatusLine
 from coda_cli.engine.core.events import (
@@ -24,7 +23,9 @@ from coda_cli.engine.core.events import (
 )
 from coda_cli.engine.core.tools import Approval, ApprovalRequest
 from coda_cli.engine.rendering.sanitize import sanitize
-from coda_cli.engine.tools.visible import visible_line
+
+if TYPE_CHECKING:
+    from coda_cli.chat.approval import Shown
 
 ToolNews = FunctionCalls | FunctionProgress | FunctionResult | ApprovalRequested | ApprovalAnswered | ToolsUnavailable
 _LINES: Final = 60  # of a diff or a script, until more is asked for
@@ -103,6 +104,8 @@ class Asker:
 
     async def approve(self, request: ApprovalRequest) -> Approval:
         """What the person says; no at the end of the terminal's input."""
+        from coda_cli.chat.approval import SHOW_ALL, answered, by_key, cut, declined, shown
+
         await self._seen.setdefault(request.request_id, asyncio.Event()).wait()
         self._status.clear()
         told = shown(request)
@@ -123,6 +126,8 @@ class Asker:
 
     async def ask(self, question: str, choices: Sequence[str]) -> str | None:
         """Their answer to a question of the model: a number stands for a choice."""
+        from coda_cli.engine.tools.visible import visible_line
+
         self._status.clear()
         say(f"The model asks: {visible_line(question)}")
         for place, choice in enumerate(choices, start=1):
@@ -155,6 +160,8 @@ class Asker:
 
 def _lines(told: Shown, *, whole: bool = False) -> list[str]:
     """What is to be read before an answer."""
+    from coda_cli.chat.approval import read_on
+
     lines = [
         style(sanitize(told.title), "1", sys.stderr),
         *([f"  {told.why}"] if told.why else ()),

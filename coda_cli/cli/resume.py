@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from coda_cli.chat.session import last_spec
+from coda_cli.chat.last_spec import last_spec
 from coda_cli.engine.conversations import operations
 from coda_cli.engine.conversations.manager import ConversationManager, personal_folder
 from coda_cli.engine.core.errors import UsageError

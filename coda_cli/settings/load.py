@@ -26,7 +26,6 @@ from coda_cli.engine.core.errors import ConfigError
 from coda_cli.settings import folder
 from coda_cli.settings.files import parse_toml, read_text
 from coda_cli.settings.glance import KEY_NAMES, flat_keys
-from coda_cli.settings.key_names import slips
 from coda_cli.settings.problems import (
     KeyPath,
     Origin,
@@ -321,6 +320,10 @@ def _slips_in_keys(layers: _Layers) -> Iterator[Problem]:
         isinstance(key, str) and KEY_NAMES.fullmatch(key) for key in keys.values()
     ):
         return  # the validator tells
+    if not keys:
+        return
+    from coda_cli.settings.key_names import slips
+
     for slip in slips(keys):
         whole, parts = ("keys", slip.action), ("keys", *slip.action.split("."))
         path = whole if whole in layers.origins else parts

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Final, NamedTuple
 
 from coda_cli.engine.core.errors import UsageError
@@ -64,5 +63,7 @@ def check_prefix(spec: ModelSpec, settings: Settings) -> None:
     default = settings.providers.get(settings.default_provider or "")
     if not found or (default is not None and (default.type == "ollama" or default.api_base is not None)):
         return
+    from difflib import get_close_matches
+
     if close := get_close_matches(prefix, settings.providers, n=1, cutoff=_CLOSE):
         raise UsageError(f"there is no provider called {prefix!r}", hint=f"did you mean `{close[0]}/{model}`?")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import tomllib
@@ -128,6 +127,8 @@ def split_dotted(text: str) -> KeyPath:
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
     """`did you mean ...?`, if one of *choices* is close to *word*."""
+    import difflib
+
     close = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
     return f"did you mean `{close[0]}`?" if close else None
 

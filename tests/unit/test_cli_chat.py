@@ -17,7 +17,7 @@ from coda_cli.cli.app import run as app_run
 from coda_cli.cli.chat_opening import Opening, make_session, read_opening
 from coda_cli.cli.chat_run import is_plain
 from coda_cli.cli.chat_start import Started
-from coda_cli.cli.quick import parse
+from coda_cli.cli.quick import parse_chat
 from coda_cli.engine.core.errors import ConfigError, UsageError
 from coda_cli.settings.glance import Glance, glance
 from coda_cli.settings.load import check_text, load_settings
@@ -141,7 +141,7 @@ FLAGS = st.sampled_from(
 @hypothesis_settings(max_examples=300, deadline=None)
 @given(st.lists(FLAGS, max_size=5))
 def test_the_quick_way_reads_a_command_line_as_typer_does(arguments: list[str]) -> None:
-    quick = parse(["chat", *arguments])
+    quick = parse_chat(["chat", *arguments])
     if quick is None:
         return
     seen: list[Started] = []
@@ -164,12 +164,12 @@ def plainly(started: Started) -> dict[str, object]:
 
 @pytest.mark.parametrize("arguments", [["chat"], ["chat", "-c"], ["chat", "-m", "openai", "hi", "-f", "a", "-f", "b"]])
 def test_what_people_type_goes_the_quick_way(arguments: list[str]) -> None:
-    assert parse(arguments) is not None
+    assert parse_chat(arguments) is not None
 
 
 @pytest.mark.parametrize("arguments", [["ask", "hi"], ["chat", "--help"], ["chat", "-m"], ["chat", "-m", "-c"], ["x"]])
 def test_what_is_not_plainly_a_chat_is_left_to_typer(arguments: list[str]) -> None:
-    assert parse(arguments) is None
+    assert parse_chat(arguments) is None
 
 
 # ---- which front end, with what -------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ Pure: it reads records and answers questions. The journal writes, the store join
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any, Final
 
 from msgspec import Struct, field
@@ -17,7 +18,6 @@ from coda_cli.engine.conversations.journal import Record
 from coda_cli.engine.core.messages import LLMMessage, MessageRole, Part, TextPart
 
 _OPEN: Final = "interrupted"
-_PART: Final[TypeAdapter[Part]] = TypeAdapter(Part)
 
 
 class Node(Struct):
@@ -238,12 +238,18 @@ def _message(record: Record) -> LLMMessage:
     )
 
 
+@cache
+def _part() -> TypeAdapter[Part]:
+    """What reads a part. Made when one is read: a question that begins a conversation needs none."""
+    return TypeAdapter(Part)
+
+
 def _parts(raw: list[Any]) -> list[Part]:
     """The parts; one that this version does not understand becomes a text that says so: the branch stays whole."""
     out: list[Part] = []
     for part in raw:
         try:
-            out.append(_PART.validate_python(part))
+            out.append(_part().validate_python(part))
         except ValidationError:
             kind = part.get("type") if isinstance(part, dict) else None
             text = part.get("text") if isinstance(part, dict) else None

@@ -18,7 +18,6 @@ from coda_cli.engine.providers.endpoints import Endpoint, check_headers, custom_
 from coda_cli.engine.providers.http import LeanTransport, Transport, new_client, timeouts
 from coda_cli.engine.providers.lookup import doubt, if_it_lists, missing
 from coda_cli.engine.providers.openai_chat import ChatMapping, chat_body
-from coda_cli.engine.providers.openai_responses import ResponsesMapping, responses_body
 from coda_cli.engine.providers.parts import model_list
 from coda_cli.engine.providers.stainless import SDK, SDKTransport
 from coda_cli.engine.providers.wire import JSON, StreamMapping, events
@@ -78,6 +77,8 @@ class OpenAIProvider(BaseLLMProvider):
         profile = self.profile(request.model)
         mapping: StreamMapping
         if self.config.api == "responses":
+            from coda_cli.engine.providers.openai_responses import ResponsesMapping, responses_body
+
             path, body, mapping = "/responses", responses_body(request, profile), ResponsesMapping()
         else:
             path, body, mapping = "/chat/completions", chat_body(request, profile), ChatMapping()
