@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from coda_cli.chat.command_parts import beginning_with, excerpt, message_numbers, opened_id
@@ -12,7 +12,7 @@ from coda_cli.chat.entry import Entry, numbered
 from coda_cli.chat.file_blocks import split_files
 from coda_cli.chat.front import Front, Option
 from coda_cli.chat.tree_view import tree_options, tree_text
-from coda_cli.engine.conversations.tree import Node
+from coda_cli.engine.conversations.tree import Node, Rating
 from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.messages import MessageRole
 from coda_cli.engine.rendering.blocks import code_blocks
@@ -137,6 +137,18 @@ async def _pin(front: Front, text: str, *, pinned: bool) -> None:
     front.note(f"{excerpt(node.message.content)!r} is {done}" + (": it is always sent whole" if pinned else ""))
 
 
+async def rate(front: Front, text: str) -> None:
+    """Say what an answer is worth: `coda finetune export` chooses by it."""
+    said, _, which = text.partition(" ")
+    if said not in _RATINGS:
+        raise UsageError("an answer is rated good or bad", hint="/rate good, /rate bad N, /rate none takes it back")
+    name = opened_id(front)
+    node = await front.session.message(which.strip() or "-1")
+    await front.session.conversations.rate(name, node.message.message_id, _RATINGS[said])
+    await front.reload()
+    front.note(f"{excerpt(node.message.content)!r} is {'not rated' if said == 'none' else f'rated {said}'}")
+
+
 async def delete(front: Front, text: str) -> None:
     """Take a message out of view and out of what is sent; without one move this chat to the trash."""
     session, name = front.session, opened_id(front)
@@ -234,10 +246,18 @@ def _complete_copy(front: Front, typed: str) -> Sequence[tuple[str, str]]:
     return [*beginning_with(typed, words), *message_numbers(front, typed)]
 
 
+def _complete_rate(front: Front, typed: str) -> Sequence[tuple[str, str]]:
+    said, space, rest = typed.partition(" ")
+    if not space:
+        return beginning_with(typed, [("good", "a good answer"), ("bad", "a bad one"), ("none", "take it back")])
+    return [(f"{said} {number}", excerpt) for number, excerpt in message_numbers(front, rest)]
+
+
 def _complete_pin(front: Front, typed: str) -> Sequence[tuple[str, str]]:
     return [*beginning_with(typed, [("chat", "this chat, in the lists")]), *message_numbers(front, typed)]
 
 
+_RATINGS: Final[Mapping[str, Rating | None]] = {"good": "good", "bad": "bad", "none": None}
 COMMANDS: Final = (
     Command(
         "retry",
@@ -302,5 +322,6 @@ COMMANDS: Final = (
     ),
     Command("restore", "", "Bring back what was deleted", restore, "Messages", idle=True),
     Command("pin", "[N|chat]", "Always send message N whole; pin the chat", pin, "Messages", complete=_complete_pin),
+    Command("rate", "good|bad|none [N]", "Say what an answer is worth", rate, "Messages", complete=_complete_rate),
     Command("unpin", "[N|chat]", "Take a pin back", unpin, "Messages", complete=_complete_pin),
 )

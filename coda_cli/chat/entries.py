@@ -104,6 +104,7 @@ def _entry(node: Node, siblings: Sequence[str], results: dict[str, ToolResultPar
         place=siblings.index(message.message_id) + 1,
         siblings=len(siblings),
         pinned=node.pinned,
+        rating=node.rating,
         tokens=_tokens(meta.get("usage")),
         cost=float(cost) if isinstance(cost, int | float) else None,
         latency=float(latency) if isinstance(latency, int | float) else None,

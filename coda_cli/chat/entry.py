@@ -61,6 +61,7 @@ class Entry(Struct, frozen=True):
     place: int = 1
     siblings: int = 1
     pinned: bool = False
+    rating: Literal["good", "bad"] | None = None
     tokens: int = 0
     cost: float | None = None
     latency: float | None = None

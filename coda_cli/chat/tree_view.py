@@ -42,6 +42,7 @@ def tree_options(conversation: Conversation) -> tuple[list[str], list[Option]]:
         elif node.message.message_id not in active:
             marks.append("another branch")
         marks += [word for word, on in (("pinned", node.pinned), ("deleted from view", node.hidden)) if on]
+        marks += [f"rated {node.rating}"] if node.rating else []
         text = excerpt(_said(node.message)) or "(no text)"
         options.append(Option("  " * depth + text, ", ".join(marks), text))
     return ids, options

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 import typer
 
@@ -24,7 +24,7 @@ Examples:
 
   coda finetune export --tag good -o train.jsonl
 
-  coda finetune export --pinned --since 3mo --model gpt-4o-mini --price 3
+  coda finetune export --rated good --since 3mo --model gpt-4o-mini --price 3
 
   coda finetune create train.jsonl --model gpt-4o-mini-2024-07-18 --suffix house-style
 
@@ -51,6 +51,9 @@ def export(
     cid: Annotated[list[str] | None, typer.Option("--cid", metavar="ID", help="This conversation; repeatable.")] = None,
     tag: Annotated[str | None, typer.Option("--tag", metavar="TAG", help="Those with this tag.")] = None,
     pinned: Annotated[bool, typer.Option("--pinned", help="Those that are pinned.")] = False,
+    rated: Annotated[
+        Literal["good"] | None, typer.Option("--rated", help="Those with an answer rated good and none rated bad.")
+    ] = None,
     since: Annotated[str | None, typer.Option("--since", metavar="WHEN", help="2026-01-31, 12h, 3d, 2w, ...")] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="WHEN", help="The same.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: stdout.")] = None,
@@ -63,8 +66,9 @@ def export(
     json: Annotated[bool, typer.Option("--json", help="Print a report as JSON; needs --output.")] = False,
 ) -> None:
     """Write chosen conversations as a training file: the active branch of each, checked, without secrets."""
-    if not (cid or tag or pinned or since or until):
-        raise UsageError("say which conversations", hint="choose by --cid, --tag, --pinned or --since")
+    filtered = bool(tag or pinned or rated or since or until)
+    if not (cid or filtered):
+        raise UsageError("say which conversations", hint="choose by --cid, --tag, --pinned, --rated or --since")
     if json and output is None:
         raise UsageError("--json is a report, the examples need a file", hint="name it with --output FILE")
     from coda_cli.cli.history_common import one_line, wanted
@@ -73,7 +77,9 @@ def export(
     where = wanted(tag, None, None, since, until, pinned=pinned)
     good: list[Example] = []
     bad: list[LeftOut] = []
-    chosen = _chosen(cid or [], where, filtered=bool(tag or pinned or since or until))
+    chosen = _chosen(cid or [], where, filtered=filtered)
+    if rated is not None:
+        chosen = (one for one in chosen if finetune.is_good(one))
     tools, keys = _tools_and_keys()
     for made in finetune.examples(chosen, model, system_prompt=system, tools=tools, keys=keys, most_tokens=max_tokens):
         if isinstance(made, finetune.Example):

@@ -138,7 +138,7 @@ def tags(limit: Limit = 50, offset: Offset = 0, json: Json = False) -> None:
     put_tags(limit, offset, json=json)
 
 
-Message = Annotated[str | None, typer.Option("--message", metavar="MESSAGE", help="One message: never summarised.")]
+Message = Annotated[str | None, typer.Option("--message", metavar="MESSAGE", help="One message of it.")]
 
 
 @app.command(epilog="Example: coda history pin -")
@@ -147,6 +147,18 @@ def pin(ids: Ids, message: Message = None) -> None:
     from coda_cli.cli.history_change import pin
 
     pin(ids, pinned=True, message=message)
+
+
+@app.command(epilog="Example: coda history rate - good")
+def rate(
+    given: Id,
+    rating: Annotated[Literal["good", "bad", "none"], typer.Argument(help="none takes it back.")],
+    message: Message = None,
+) -> None:
+    """Say what an answer is worth (the latest one, or --message): `coda finetune export --rated good` chooses by it."""
+    from coda_cli.cli.history_change import rate
+
+    rate(given, None if rating == "none" else rating, message)
 
 
 @app.command(epilog="Example: coda history unpin 3f2a91c0")

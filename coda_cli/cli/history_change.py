@@ -28,8 +28,9 @@ from coda_cli.engine.conversations.info import ConversationInfo
 from coda_cli.engine.conversations.journal import Journal
 from coda_cli.engine.conversations.scan import describe
 from coda_cli.engine.conversations.store import Folder, header, unreadable
-from coda_cli.engine.conversations.tree import Conversation
+from coda_cli.engine.conversations.tree import Conversation, Rating
 from coda_cli.engine.core.errors import CodaError, UsageError
+from coda_cli.engine.core.messages import MessageRole
 
 
 def rename(given: str, title: str) -> None:
@@ -66,6 +67,22 @@ def pin(given: Sequence[str], *, pinned: bool, message: str | None) -> None:
         operations.pin(folder, one, pinned=pinned, message_id=which)
         what = f"message {short_message(which)} of {short_id(one)}" if which is not None else short_id(one)
         say(f"{what} is {'pinned' if pinned else 'not pinned'}")
+
+
+def rate(given: str, rating: Rating | None, message: str | None) -> None:
+    """Rate an answer of *given*, the latest one where *message* names none; None takes the rating back."""
+    folder = open_folder()
+    one = find(folder, given)
+    conversation = folder.load(one)
+    if message is not None:
+        which = find_message(conversation, message)
+    else:
+        answers = [node.message for node in conversation.path() if node.message.role is MessageRole.ASSISTANT]
+        if not answers:
+            raise UsageError(f"there is no answer in {short_id(one)}", hint="rate one of another conversation")
+        which = answers[-1].message_id
+    operations.rate(folder, one, which, rating)
+    say(f"message {short_message(which)} of {short_id(one)} is {f'rated {rating}' if rating else 'not rated'}")
 
 
 def fork(given: str, at: str | None, title: str | None, *, json: bool) -> None:

@@ -79,9 +79,16 @@ def examples(
             tokens = counter.request(request)
             if tokens > most_tokens:
                 raise _Unfit(f"it has about {tokens:,} tokens, more than {most_tokens:,}")
-            yield Example(conversation.id, _line(request), tokens)
+            bad = {node.message.message_id for node in conversation.path() if node.rating == "bad"}
+            yield Example(conversation.id, _line(request, bad), tokens)
         except _Unfit as unfit:
             yield LeftOut(conversation.id, *unfit.left_out)
+
+
+def is_good(conversation: Conversation) -> bool:
+    """Whether an answer of the active branch is rated good, and none bad."""
+    ratings = {node.rating for node in conversation.path()}
+    return "good" in ratings and "bad" not in ratings
 
 
 def _request(
@@ -157,8 +164,16 @@ def _refuse_secrets(request: ProviderRequest, keys: Collection[str]) -> None:
                 raise _Unfit(f"there is {what} in it", secret=True)
 
 
-def _line(request: ProviderRequest) -> bytes:
+def _line(request: ProviderRequest, bad: Collection[str]) -> bytes:
+    """The example; an answer whose id is among the *bad* is read on the way and not learned (`weight` 0)."""
     body = chat_body(request, profile_for("openai", request.model))
+    answers = [one for one in request.messages if one.role is MessageRole.ASSISTANT]
+    if all(one.message_id in bad for one in answers):
+        raise _Unfit("every answer in it is rated bad")
+    sent = [one for one in body["messages"] if one["role"] == "assistant"]
+    for answer, one in zip(answers, sent, strict=True):
+        if answer.message_id in bad:
+            one["weight"] = 0
     example = {name: body[name] for name in ("messages", "tools") if name in body}
     return json.dumps(example, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 

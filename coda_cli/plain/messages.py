@@ -13,6 +13,7 @@ def told(number: int, entry: Entry, *, raw: bool) -> str:
     who = "you" if entry.kind == "user" else f"{entry.provider}/{entry.model}" if entry.model else entry.kind
     marks = [f"version {entry.place} of {entry.siblings}"] if entry.siblings > 1 else []
     marks += ["pinned"] if entry.pinned else []
+    marks += [f"rated {entry.rating}"] if entry.rating else []
     marks += [entry.status] if entry.status not in ("complete", "") else []
     marks += [f"with {one_line(one.name)}" for one in entry.attached]
     more = f" ({', '.join(marks)})" if marks else ""

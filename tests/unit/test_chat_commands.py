@@ -187,6 +187,20 @@ async def test_copy_gives_the_source_of_a_message_or_of_its_code() -> None:
     assert isinstance(front.errors[0], UsageError)
 
 
+async def test_an_answer_is_rated_and_the_rating_taken_back() -> None:
+    front = Recorder(session_with())
+    await asked(front, "one")
+    await front.do("/rate good")
+    assert [entry.rating for entry in front.session.shown] == [None, "good"]
+    await front.do("/rate bad 2")
+    assert [entry.rating for entry in front.session.shown] == [None, "bad"]
+    await front.do("/rate none")
+    assert [entry.rating for entry in front.session.shown] == [None, None]
+    await front.do("/rate good 1")
+    await front.do("/rate lovely")
+    assert ["only answers" in str(front.errors[0]), "good or bad" in str(front.errors[1])] == [True, True]
+
+
 async def test_pins_are_set_and_taken_back() -> None:
     front = Recorder(session_with())
     await asked(front, "one")

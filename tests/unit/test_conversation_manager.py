@@ -106,12 +106,14 @@ async def test_a_fork_copies_the_branch_its_marks_and_its_summary(make: Make) ->
     await manager.rename("c", " the\n title ")
     await manager.tag("c", add=["work"])
     await manager.pin("c", message_id=messages[0].message_id)
+    await manager.rate("c", messages[1].message_id, "good")
     await manager.summarise("c", [messages[0].message_id, messages[1].message_id], "they spoke", "m")
     copy = await manager.fork("c", messages[2].message_id, new="copy")
     assert [node.message for node in copy.path()] == messages[:3]
     assert copy.origin == {"conversation": "c", "message": messages[2].message_id}
     assert (copy.title, copy.tags) == ("the title", ["work"])
     assert copy.nodes[messages[0].message_id].pinned
+    assert copy.nodes[messages[1].message_id].rating == "good"
     found = copy.summary_for(copy.path())
     assert found is not None
     assert found.text == "they spoke"

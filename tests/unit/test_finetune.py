@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from coda_cli import paths
 from coda_cli.cli.app import app
+from coda_cli.engine.conversations.journal import StoreError
 from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig
 from coda_cli.engine.core.errors import CodaError, LLMError, UsageError
@@ -177,6 +178,31 @@ async def test_chats_are_chosen_by_tag_pin_day_and_id(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert "unpriced" in run("export", "--pinned", "-o", str(file)).stderr
     assert "at least 10 examples" in done.stderr
+
+
+async def test_chats_are_chosen_by_what_their_answers_are_worth() -> None:
+    store = ConversationManager()
+    answers: dict[str, str] = {}
+    for name in ("conv-good", "conv-mixed", "conv-bad", "conv-plain"):
+        first, second = said(ASSISTANT, "a"), said(ASSISTANT, "b")
+        await kept(said(USER, "q"), first, said(USER, "r"), second, name=name, store=store)
+        answers |= {f"{name} 1": first.message_id, f"{name} 2": second.message_id}
+    await store.rate("conv-good", answers["conv-good 2"], "good")
+    await store.rate("conv-mixed", answers["conv-mixed 1"], "bad")
+    await store.rate("conv-mixed", answers["conv-mixed 2"], "good")
+    await store.rate("conv-bad", answers["conv-bad 1"], "bad")
+    await store.rate("conv-bad", answers["conv-bad 2"], "bad")
+    (good,) = exported("--rated", "good")
+    assert not any("weight" in one for one in good["messages"])
+    (mixed,) = exported("--cid", "conv-mixed")
+    assert [one.get("weight") for one in mixed["messages"]] == [None, 0, None, None]
+    done = run("export", "--cid", "conv-bad")
+    assert done.exit_code == 1
+    assert "every answer in it is rated bad" in done.stderr
+    await store.rate("conv-good", answers["conv-good 2"], None)
+    assert "0 examples" in run("export", "--rated", "good").stderr
+    with pytest.raises(StoreError, match="only answers"):
+        await store.rate("conv-plain", (await store.messages("conv-plain"))[0].message_id, "good")
 
 
 async def test_what_is_hidden_and_other_branches_are_not_trained_on() -> None:

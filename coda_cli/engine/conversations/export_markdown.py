@@ -61,6 +61,8 @@ def _message(numbered: Numbered, level: str) -> Iterator[str]:
         facts.append(line(message.status))
     if numbered.node.pinned:
         facts.append("pinned")
+    if numbered.node.rating is not None:
+        facts.append(numbered.node.rating)
     yield f"{level} {numbered.number}. {' · '.join(filter(None, facts))}"
     for part in message.parts:
         yield _part(part)

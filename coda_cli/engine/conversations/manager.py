@@ -19,7 +19,7 @@ from coda_cli.engine.conversations.lifeboat import Lifeboat
 from coda_cli.engine.conversations.memory import MemoryShelf
 from coda_cli.engine.conversations.shelf import Shelf
 from coda_cli.engine.conversations.store import Folder
-from coda_cli.engine.conversations.tree import Conversation, Summary
+from coda_cli.engine.conversations.tree import Conversation, Rating, Summary
 from coda_cli.engine.core.errors import CodaError
 from coda_cli.engine.core.messages import LLMMessage, Part, new_id
 from coda_cli.engine.core.ports import StoredBranch, StoredSummary
@@ -232,6 +232,10 @@ class ConversationManager:
     async def pin(self, conversation_id: str, *, pinned: bool = True, message_id: str | None = None) -> Conversation:
         """Pin the conversation, or one message of it, which is then never summarised."""
         return await self._change(operations.pin, conversation_id, pinned=pinned, message_id=message_id)
+
+    async def rate(self, conversation_id: str, message_id: str, rating: Rating | None) -> Conversation:
+        """Keep what a person thinks of an answer; None takes it back."""
+        return await self._change(operations.rate, conversation_id, message_id, rating)
 
     async def hide(self, conversation_id: str, message_id: str, *, hidden: bool = True) -> Conversation:
         """Take a message out of view and out of what is sent, or bring it back."""

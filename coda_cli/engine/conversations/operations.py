@@ -12,7 +12,7 @@ from typing import Any, Final
 from coda_cli.engine.conversations.info import ConversationInfo, Filter
 from coda_cli.engine.conversations.journal import Record, StoreError, Tail
 from coda_cli.engine.conversations.shelf import Shelf
-from coda_cli.engine.conversations.tree import Conversation, Node, Summary, message_record
+from coda_cli.engine.conversations.tree import Conversation, Node, Rating, Summary, message_record
 from coda_cli.engine.core.messages import MessageRole, new_id
 
 ID_PREFIX: Final = "conv-"
@@ -168,6 +168,8 @@ def _marks(node: Node) -> Iterable[Record]:
         yield {"type": "pin", "message": node.message.message_id, "pinned": True}
     if node.hidden:
         yield {"type": "hide", "message": node.message.message_id, "hidden": True}
+    if node.rating is not None:
+        yield {"type": "rating", "message": node.message.message_id, "rating": node.rating}
 
 
 # ---- labels ---------------------------------------------------------------------------------------------------------
@@ -201,6 +203,19 @@ def pin(shelf: Shelf, conversation_id: str, *, pinned: bool = True, message_id: 
             return [{"type": "pin", "pinned": pinned}] if conversation.pinned != pinned else []
         same = _known(conversation, message_id).pinned == pinned
         return [] if same else [{"type": "pin", "message": message_id, "pinned": pinned}]
+
+    return _change(shelf, conversation_id, build)
+
+
+def rate(shelf: Shelf, conversation_id: str, message_id: str, rating: Rating | None) -> Conversation:
+    """Keep what a person thinks of an answer; None takes it back. Raises StoreError, also for what is no answer."""
+
+    def build(conversation: Conversation) -> Sequence[Record]:
+        node = _known(conversation, message_id)
+        if node.message.role is not MessageRole.ASSISTANT:
+            raise StoreError("only answers are rated", hint="choose a message of a model")
+        same = node.rating == rating
+        return [] if same else [{"type": "rating", "message": message_id, "rating": rating}]
 
     return _change(shelf, conversation_id, build)
 

@@ -173,7 +173,7 @@ class _Walk:
                 self._take_said(record)
         elif record["type"] == "conversation":
             self._others.append(record)
-        elif record["type"] in ("title", "tags", "pin", "hide"):
+        elif record["type"] in ("title", "tags", "pin", "hide", "rating"):
             mark = (record["type"], str(record.get("message") or ""))
             if mark not in self._marked:  # the last one counts
                 self._marked.add(mark)

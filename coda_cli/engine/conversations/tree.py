@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from msgspec import Struct, field
 from pydantic import TypeAdapter, ValidationError
@@ -18,6 +18,8 @@ from coda_cli.engine.conversations.journal import Record
 from coda_cli.engine.core.messages import LLMMessage, MessageRole, Part, TextPart
 
 _OPEN: Final = "interrupted"
+Rating = Literal["good", "bad"]
+"""What a person thinks of an answer."""
 
 
 class Node(Struct):
@@ -30,6 +32,7 @@ class Node(Struct):
     open: bool = False
     pinned: bool = False
     hidden: bool = False
+    rating: Rating | None = None
 
 
 class Summary(Struct):
@@ -173,6 +176,9 @@ class Conversation:
                     self.nodes[message].pinned = bool(record["pinned"])
             case "hide":
                 self.nodes[record["message"]].hidden = bool(record["hidden"])
+            case "rating":
+                rating = record["rating"]
+                self.nodes[record["message"]].rating = rating if rating in ("good", "bad") else None
             case "summary":
                 covers = tuple(str(covered) for covered in _list(record["covers"]))
                 self.summaries[record["id"]] = Summary(

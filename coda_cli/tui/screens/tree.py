@@ -138,6 +138,8 @@ class Tree(Sheet[str | None]):
             facts.append(("  hidden", "warn"))
         if node.pinned:
             facts.append(("  ★", "accent"))
+        if node.rating is not None:
+            facts.append((f"  {node.rating}", "accent" if node.rating == "good" else "warn"))
         if line.parts > 1:
             facts.append((f"  {line.parts} versions below", "accent"))
         if line.hidden_below:

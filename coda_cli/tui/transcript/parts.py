@@ -49,6 +49,8 @@ def header(entry: Entry, now: float) -> Block:
         line.append((f" · {ago(entry.created, now)}", ("muted",)))
     if entry.pinned:
         line.append((" · ★ pinned", ("pin",)))
+    if entry.rating is not None:
+        line.append((f" · {entry.rating}", ("pin",)))
     if entry.siblings > 1:
         line += [
             (" · ", ("muted",)),

@@ -136,7 +136,7 @@ def missing(known: Sequence[Record], records: Sequence[Record]) -> list[Record]:
     return out if added or any(record["type"] not in _STATES for record in out) else []
 
 
-_STATES: Final = ("pin", "hide", "uncompact")
+_STATES: Final = ("pin", "hide", "rating", "uncompact")
 
 
 def _is_new(record: Record, conversation: Conversation, added: set[str]) -> bool:
@@ -153,7 +153,7 @@ def _is_new(record: Record, conversation: Conversation, added: set[str]) -> bool
                 return False
             added.add(name)
             return True
-        case "pin" | "hide":
+        case "pin" | "hide" | "rating":
             return record.get("message") is not None and str(record.get("message")) in added
         case "uncompact":
             return str(record.get("summary")) in added
