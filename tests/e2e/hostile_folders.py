@@ -135,7 +135,7 @@ def _deep(folder: Path, canary: Path, url: str) -> None:
 
 
 _THIRD_PARTY: Final = _names(
-    "anthropic anyio certifi click dotenv genai_prices h11 httpcore httpx httpx2 idna keyring markdown_it mcp "
+    "anthropic anyio certifi click dotenv genai_prices h11 httpcore httpx httpx2 idna keyring markdown_it mcp msgspec "
     "ollama openai platformdirs prompt_toolkit pydantic pydantic_core pygments rich shellingham sniffio textual "
     "tomli_w tomlkit torch transformers typer typing_extensions wcwidth xllamacpp"
 )

@@ -71,7 +71,7 @@ def test_version(coda: Program) -> None:
 def test_an_answer_loads_only_its_own_sdk(coda: Program) -> None:
     coda.scripted("the answer")
     modules = loaded(coda, "ask", "hi")
-    assert modules & (HEAVY - {"typer", "pydantic", "genai_prices"}) == set()
+    assert modules & (HEAVY - {"pydantic", "genai_prices"}) == set()
 
 
 def test_a_mere_read_writes_nothing(coda: Program) -> None:

@@ -12,12 +12,13 @@ from hypothesis import given, settings as hypothesis_settings, strategies as st
 from msgspec.structs import asdict, fields
 
 from coda_cli import paths
-from coda_cli.cli import chat_opening, chat_run
+from coda_cli.cli import ask_run, chat_opening, chat_run
 from coda_cli.cli.app import run as app_run
+from coda_cli.cli.ask_input import Asked
 from coda_cli.cli.chat_opening import Opening, make_session, read_opening
 from coda_cli.cli.chat_run import is_plain
 from coda_cli.cli.chat_start import Started
-from coda_cli.cli.quick import parse_chat
+from coda_cli.cli.quick import parse_ask, parse_chat
 from coda_cli.engine.core.errors import ConfigError, UsageError
 from coda_cli.settings.glance import Glance, glance
 from coda_cli.settings.load import check_text, load_settings
@@ -165,6 +166,61 @@ def plainly(started: Started) -> dict[str, object]:
 @pytest.mark.parametrize("arguments", [["chat"], ["chat", "-c"], ["chat", "-m", "openai", "hi", "-f", "a", "-f", "b"]])
 def test_what_people_type_goes_the_quick_way(arguments: list[str]) -> None:
     assert parse_chat(arguments) is not None
+
+
+ASKED = st.sampled_from(
+    ["-c", "--continue", "--fork", "-n", "--no-log", "--offline", "-m", "-mx", "--model", "--cid", "-s", "--system",
+     "-f", "-a", "-T", "--functions", "--persona", "-o", "--option", "-p", "-t", "--schema", "-x", "--extract", "--xl",
+     "--extract-last", "--stream", "--no-stream", "--raw", "--reasoning", "-u", "--usage", "--json", "--no-cache",
+     "--no-stdin", "--timeout", "--output-format", "hello", "two", "k=v", "3", "-1", "", "-", "--", "-xu",
+     "--model=x", "chat"]
+)  # fmt: skip
+
+
+@hypothesis_settings(max_examples=400, deadline=None)
+@given(st.lists(ASKED, max_size=6))
+def test_the_quick_way_reads_a_question_as_typer_does(arguments: list[str]) -> None:
+    quick = parse_ask(["ask", *arguments])
+    if quick is None:
+        return
+    seen: list[Asked] = []
+
+    def run(asked: Asked) -> int:
+        seen.append(asked)
+        return 0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ask_run, "run", run)
+        assert app_run(["ask", *arguments]) == 0
+    assert [listed(asked) for asked in seen] == [listed(quick)]
+
+
+def listed(asked: Asked) -> dict[str, object]:
+    """A command line with lists for what is listed, and without the difference between off and not given."""
+    shown = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(asked).items()}
+    return {**shown, "offline": bool(asked.offline)}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["hi"],
+        ["-m", "openai", "why", "-u"],
+        ["-o", "temperature", "0.2", "hi"],
+        ["-T", "time", "--json", "-c", "hi"],
+        [],
+    ],
+)
+def test_what_people_ask_goes_the_quick_way(arguments: list[str]) -> None:
+    assert parse_ask(["ask", *arguments]) is not None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["-x", "--xl", "hi"], ["-m"], ["-m", "-c"], ["--timeout", "3", "hi"], ["--nonsense"], ["--"]],
+)
+def test_what_is_not_plainly_a_question_is_left_to_typer(arguments: list[str]) -> None:
+    assert parse_ask(["ask", *arguments]) is None
 
 
 @pytest.mark.parametrize("arguments", [["ask", "hi"], ["chat", "--help"], ["chat", "-m"], ["chat", "-m", "-c"], ["x"]])

@@ -32,7 +32,7 @@ def read(*chunks: dict[str, Any] | str) -> list[ProviderEvent]:
     out: list[ProviderEvent] = []
     for chunk in chunks:
         name, data = (chunk, {}) if isinstance(chunk, str) else ("", chunk)
-        out += _guarded(lambda value, name=name: mapping.feed(name, value), data)  # type: ignore[misc]  # a bound name
+        out += _guarded(mapping.feed(name, data))
     return [*out, *mapping.end()]
 
 

@@ -45,7 +45,7 @@ def ended(kind: str = "completed", **fields: Any) -> dict[str, Any]:
 
 def read(*sent: dict[str, Any]) -> list[ProviderEvent]:
     mapping = ResponsesMapping()
-    return [*(made for one in sent for made in _guarded(lambda data: mapping.feed("", data), one)), *mapping.end()]
+    return [*(made for one in sent for made in _guarded(mapping.feed("", one))), *mapping.end()]
 
 
 def finished(reason: FinishReason) -> Finished:

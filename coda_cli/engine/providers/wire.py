@@ -257,7 +257,7 @@ async def whole(chunks: AsyncIterator[bytes]) -> bytes:
 
 
 async def _whole(response: RawResponse, mapping: StreamMapping) -> AsyncIterator[ProviderEvent]:
-    for event in _guarded(mapping.whole, parse_json(await whole(response.chunks))):
+    for event in _guarded(mapping.whole(parse_json(await whole(response.chunks)))):
         yield event
     ending = list(mapping.end())
     if not ending:
@@ -268,15 +268,14 @@ async def _whole(response: RawResponse, mapping: StreamMapping) -> AsyncIterator
 
 def _mapped(mapping: StreamMapping, name: str, data: bytes) -> list[ProviderEvent]:
     if data == DONE:
-        return _guarded(lambda done: mapping.feed("[DONE]", done), {})
-    value = parse_json(data)
-    return _guarded(lambda event: mapping.feed(name, event), value)
+        return _guarded(mapping.feed("[DONE]", {}))
+    return _guarded(mapping.feed(name, parse_json(data)))
 
 
-def _guarded(read: Callable[[JSON], Iterable[ProviderEvent]], value: JSON) -> list[ProviderEvent]:
-    """What *read* makes of *value*. What it says is not shown where it is wrong: it may hold a key, said back."""
+def _guarded(made: Iterable[ProviderEvent]) -> list[ProviderEvent]:
+    """What a mapping *made*. What the vendor said is not shown where it is wrong: it may hold a key, said back."""
     try:
-        found = list(read(value))
+        found = list(made)
         for event in found:
             _check(event)
     except (TypeError, KeyError, AttributeError, IndexError, ValueError, RecursionError) as exc:
