@@ -29,7 +29,7 @@ def main() -> None:
     code = None
     if arguments[:1] not in ([], ["chat"]):
         # What is imported lives to the end: looking through it again and again is a tenth of the time to the answer.
-        gc.set_threshold(100_000, 20, 100)
+        gc.set_threshold(50_000, 20, 100)
     if arguments[:1] in ([], ["chat"], ["ask"]):
         from coda_cli.cli.quick import at_once
 

@@ -23,7 +23,7 @@ from coda_cli.cli.persona_choice import persona_choice
 from coda_cli.cli.resume import resume
 from coda_cli.cli.status_line import StatusLine
 from coda_cli.cli.tool_choice import choice, ready
-from coda_cli.engine.core.config import BudgetLimit
+from coda_cli.engine.core.config import BudgetLimit, LLMProvider
 from coda_cli.engine.core.errors import LLMError, LLMTimeoutError, UsageError
 from coda_cli.engine.core.events import (
     CacheHit,
@@ -42,6 +42,7 @@ from coda_cli.engine.core.events import (
 )
 from coda_cli.engine.core.usage import Status
 from coda_cli.engine.generation import Generation
+from coda_cli.engine.providers.http import preload
 from coda_cli.engine.rendering.sanitize import Sanitizer
 from coda_cli.settings import folder
 from coda_cli.settings.load import Loaded, load
@@ -84,6 +85,9 @@ def run(asked: Asked) -> int:
         persona=persona.name,
     )
     tools.apply(wired)
+    if any(config.provider is not LLMProvider.SCRIPTED for config in wired.manager.config.providers.values()):
+        # Here and not in a thread as for a chat: nobody types meanwhile, and a thread's memory comes on top.
+        preload()
     if asked.max_budget is not None:
         wired.manager.config.budget.run = BudgetLimit(usd=asked.max_budget)
     conversation_id = resumed.conversation_id if resumed is not None else None

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from msgspec.structs import replace
 
-from coda_cli.engine.conversations import index_access, index_marks, index_reads, index_rows, index_scan
+from coda_cli.engine.conversations import index_access, index_marks, index_reads, index_rows, index_scan, names
 from coda_cli.engine.conversations.index import Index
 from coda_cli.engine.conversations.info import HIT_END, HIT_START, TITLE_LENGTH, ConversationInfo, Filter, SearchHit
 from coda_cli.engine.conversations.journal import Journal, Record, StoreError
@@ -595,7 +595,7 @@ def test_an_answer_is_taken_in_at_once_and_reads_only_what_is_new(home: Home, mo
 
 def test_a_list_looks_at_no_more_files_for_more_conversations(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_scan, "SWEEP", 10)
-    monkeypatch.setattr(index_scan, "_TICK", 0.0)
+    monkeypatch.setattr(names, "_TICK", 0.0)
     looked: list[Path] = []
     stat_one = index_scan._stamp
 

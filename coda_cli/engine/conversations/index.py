@@ -19,6 +19,7 @@ from coda_cli import paths
 from coda_cli.engine.conversations.index_marks import Marks
 from coda_cli.engine.conversations.info import ConversationInfo, Filter, SearchHit, StoreTotals
 from coda_cli.engine.conversations.journal import Record
+from coda_cli.engine.conversations.names import folder_mtime, names_in
 
 if TYPE_CHECKING:  # SQLite is loaded by the first call that needs it
     from coda_cli.engine.conversations.index_access import Access
@@ -93,8 +94,6 @@ class Index:
         return nameless if nameless.is_file() and not header(nameless) else None
 
     def _foreign_names(self) -> _Ids:
-        from coda_cli.engine.conversations.index_scan import folder_mtime, names_in
-
         mtime = folder_mtime(self._conversations)
         known, names = self._foreign
         if mtime is None or mtime != known:

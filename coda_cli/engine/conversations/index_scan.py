@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
-import time
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -21,14 +20,11 @@ from msgspec import Struct
 
 from coda_cli.engine.conversations.index_database import sound
 from coda_cli.engine.conversations.index_rows import stamp
-from coda_cli.engine.conversations.journal import SUFFIX, DiskError
+from coda_cli.engine.conversations.names import folder_mtime, names_in
 
 SWEEP: Final = 256
 """Rows that every query compares with their files."""
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
-_TICK: Final = 0.1
-_COARSE_TICK: Final = 2.5
-"""Seconds in which a folder may change again without another mtime; the second for file systems that keep seconds."""
 
 
 class Scan(Struct, frozen=True):
@@ -84,37 +80,6 @@ def _come_and_gone(db: sqlite3.Connection, folder: Path) -> set[str]:
     known = dict(db.execute("SELECT name, ino FROM chat").fetchall())
     differing = {name for name, _ in known.items() ^ names_in(folder).items()}
     return {os.fsdecode(name) for (name,) in (sound((name,), (bytes,)) for name in differing)}
-
-
-def names_in(folder: Path) -> dict[bytes, int]:
-    """What is named as a journal in *folder*, and the inodes. Raises DiskError for a folder that cannot be read."""
-    end, most = SUFFIX.encode(), 2**63 - 1
-    try:
-        with os.scandir(os.fsencode(folder)) as entries:
-            return {entry.name: entry.inode() & most for entry in entries if entry.name.endswith(end)}
-    except FileNotFoundError:
-        return {}
-    except OSError as exc:
-        raise _unreadable(folder, exc) from exc
-
-
-def _unreadable(folder: Path, exc: OSError) -> DiskError:
-    return DiskError(f"can't read {folder}: {exc.strerror or exc}", hint="check its permissions with `coda doctor`")
-
-
-def folder_mtime(folder: Path) -> int | None:
-    """When names in *folder* changed last, 0 if it is missing; None if they may change again at the same time.
-
-    Raises DiskError.
-    """
-    try:
-        mtime = folder.stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0
-    except OSError as exc:
-        raise _unreadable(folder, exc) from exc
-    tick = _TICK if mtime % 10**9 else _COARSE_TICK
-    return None if abs(time.time() - mtime / 1e9) < tick else mtime
 
 
 def _stamp(file: Path) -> tuple[int, int, int, int] | None:

@@ -6,11 +6,10 @@ Pure: it reads records and answers questions. The journal writes, the store join
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 from typing import Any, Final, Literal
 
 from msgspec import Struct, field
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from coda_cli.engine.accumulate import joined
 from coda_cli.engine.conversations.info import first_words
@@ -244,24 +243,26 @@ def _message(record: Record) -> LLMMessage:
     )
 
 
-@cache
-def _part() -> TypeAdapter[Part]:
-    """What reads a part. Made when one is read: a question that begins a conversation needs none."""
-    return TypeAdapter(Part)
-
-
 def _parts(raw: list[Any]) -> list[Part]:
     """The parts; one that this version does not understand becomes a text that says so: the branch stays whole."""
-    out: list[Part] = []
-    for part in raw:
-        try:
-            out.append(_part().validate_python(part))
-        except ValidationError:
-            kind = part.get("type") if isinstance(part, dict) else None
-            text = part.get("text") if isinstance(part, dict) else None
-            told = text if isinstance(text, str) else f"[a part of the unknown kind {kind!r}]"
-            out.append(TextPart(text=told))
-    return out
+    try:
+        return _read(raw)
+    except ValidationError:
+        return [read for part in raw for read in _tolerant(part)]
+
+
+def _read(raw: list[Any]) -> list[Part]:
+    """The parts as a message reads them: a validator of their own would be a second one to build at every start."""
+    return LLMMessage.model_validate({"role": MessageRole.USER, "parts": raw, "message_id": "", "created": 0.0}).parts
+
+
+def _tolerant(part: object) -> list[Part]:
+    try:
+        return _read([part])
+    except ValidationError:
+        kind = part.get("type") if isinstance(part, dict) else None
+        text = part.get("text") if isinstance(part, dict) else None
+        return [TextPart(text=text if isinstance(text, str) else f"[a part of the unknown kind {kind!r}]")]
 
 
 def _number(value: object) -> float:

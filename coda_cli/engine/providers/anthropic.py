@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from msgspec.structs import replace
@@ -21,8 +21,10 @@ from coda_cli.engine.providers.endpoints import Endpoint, check_headers, custom_
 from coda_cli.engine.providers.http import LeanTransport, Transport, new_client, timeouts
 from coda_cli.engine.providers.lookup import doubt, if_it_lists
 from coda_cli.engine.providers.parts import count
-from coda_cli.engine.providers.stainless import SDK, SDKTransport
 from coda_cli.engine.providers.wire import JSON, events
+
+if TYPE_CHECKING:
+    from coda_cli.engine.providers.stainless import SDK, SDKTransport
 
 # The same as the SDK sends (2.12), so that both transports mean the same bodies.
 API_VERSION: Final = "2026-10-21"
@@ -77,6 +79,8 @@ class AnthropicProvider(BaseLLMProvider):
 
     def sdk_transport(self) -> SDKTransport:
         """A connection through the SDK, whatever carries the chats; whoever asks for it closes it. Raises LLMError."""
+        from coda_cli.engine.providers.stainless import SDKTransport
+
         where = self._endpoint()
         base_url = where.base_url.removesuffix("/v1")
         key = where.key.get_secret_value() if where.key else ""
@@ -186,4 +190,6 @@ def _load(config: ProviderConfig, base_url: str, key: str) -> SDK:
         default_headers=headers,  # type: ignore[arg-type]  # Omit() takes a header away; only the types do not say so
         open_telemetry=False,
     )
+    from coda_cli.engine.providers.stainless import SDK
+
     return SDK(client, APITimeoutError, APIConnectionError)

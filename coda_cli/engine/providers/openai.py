@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coda_cli.engine.core.config import LLMProvider, ProviderConfig
 from coda_cli.engine.core.errors import LLMAuthenticationError, LLMModelNotFoundError
@@ -19,8 +19,10 @@ from coda_cli.engine.providers.http import LeanTransport, Transport, new_client,
 from coda_cli.engine.providers.lookup import doubt, if_it_lists, missing
 from coda_cli.engine.providers.openai_chat import ChatMapping, chat_body
 from coda_cli.engine.providers.parts import model_list
-from coda_cli.engine.providers.stainless import SDK, SDKTransport
 from coda_cli.engine.providers.wire import JSON, StreamMapping, events
+
+if TYPE_CHECKING:
+    from coda_cli.engine.providers.stainless import SDK, SDKTransport
 
 
 class OpenAIProvider(BaseLLMProvider):
@@ -68,6 +70,8 @@ class OpenAIProvider(BaseLLMProvider):
 
     def sdk_transport(self) -> SDKTransport:
         """A connection through the SDK, whatever carries the chats; whoever asks for it closes it. Raises LLMError."""
+        from coda_cli.engine.providers.stainless import SDKTransport
+
         where = self._endpoint()
         key = where.key.get_secret_value() if where.key else ""
         return SDKTransport(lambda: _load(self.config, where.base_url, key), where.base_url)
@@ -156,4 +160,6 @@ def _load(config: ProviderConfig, base_url: str, key: str) -> SDK:
     )
     if config.api_base is not None:
         client.organization = client.project = None
+    from coda_cli.engine.providers.stainless import SDK
+
     return SDK(client, APITimeoutError, APIConnectionError)
