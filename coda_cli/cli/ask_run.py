@@ -85,7 +85,8 @@ def run(asked: Asked) -> int:
         persona=persona.name,
     )
     tools.apply(wired)
-    if any(config.provider is not LLMProvider.SCRIPTED for config in wired.manager.config.providers.values()):
+    providers = wired.manager.config.providers
+    if any(providers[name].provider is not LLMProvider.SCRIPTED for name in names & providers.keys()):
         # Here and not in a thread as for a chat: nobody types meanwhile, and a thread's memory comes on top.
         preload()
     if asked.max_budget is not None:

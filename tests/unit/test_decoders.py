@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 from coda_cli.engine.core.errors import LLMBadResponseError
 from coda_cli.engine.providers import wire
-from coda_cli.engine.providers.wire import NDJSONDecoder, SSEDecoder
+from coda_cli.engine.providers.wire import NDJSONDecoder, SSEDecoder, parse_json
 from tests.unit.wire_cases import LONG
 
 _settings = settings(max_examples=5000 if LONG else 200, deadline=None, database=None)
@@ -142,3 +142,43 @@ def test_a_finished_large_event_within_the_bound_is_given(monkeypatch: pytest.Mo
     decoder = SSEDecoder()
     for _ in range(20):  # together over the bound, each under it
         assert decoder.feed(b"data: " + b"x" * 9_000 + b"\n\n") == [("", b"x" * 9_000)]
+
+
+# ---- JSON -----------------------------------------------------------------------------------------------------------
+
+_ANY_TEXT = st.text(st.characters(codec=None), max_size=6)  # halves of surrogate pairs among them
+_JSON = st.dictionaries(
+    _ANY_TEXT,
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | _ANY_TEXT,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_ANY_TEXT, inner, max_size=3),
+        max_leaves=6,
+    ),
+    max_size=4,
+)
+
+
+@_settings
+@given(value=_JSON, ascii_only=st.booleans())
+def test_json_is_read_as_python_reads_it(value: dict[str, object], ascii_only: bool) -> None:
+    data = json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    assert repr(parse_json(data)) == repr(json.loads(data))
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (b'{"a":1e400}', {"a": float("inf")}),
+        (b'\xef\xbb\xbf{"a":1}', {"a": 1}),
+        (b'{"a":"\\ud83d\\ud83d\\ude00"}', {"a": "\ud83d\U0001f600"}),
+        (b'{"a":123456789012345678901234567890}', {"a": 123456789012345678901234567890}),
+    ],
+)
+def test_what_is_json_only_nearly_is_read_too(data: bytes, value: object) -> None:
+    assert parse_json(data) == value
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b'{"a":"\x01"}', b'{"a":"\xff"}', b"[1]", b"1", b'{"a":' + b"[" * 100_000])
+def test_broken_json_is_told_without_what_it_says(data: bytes) -> None:
+    with pytest.raises(LLMBadResponseError, match=rf"JSON.*\({len(data)} bytes\)"):
+        parse_json(data)

@@ -239,6 +239,13 @@ def test_eight_processes_that_write_and_ask_count_every_line_once(tmp_path: Path
     assert told(Rollup(), "total")[""].requests == 480
 
 
+def test_an_answer_of_a_vendors_batch_is_counted_and_takes_no_part_in_the_latencies(log: Path) -> None:
+    write(log, line(latency=2.0), line(latency=0.0), line(latency=0.0))
+    assert told(Rollup(), "total")[""].requests == 3
+    (measured,) = Rollup().ask(lambda db: speeds(db, "total")).values()
+    assert measured.to_json()["latency_seconds"]["p50"] == pytest.approx(2.0, rel=0.05)
+
+
 def test_what_failed_before_anything_came_is_not_unpriced_and_what_broke_later_is(log: Path) -> None:
     write(log, line(input=0, output=0, price="unpriced", error="LLMConnectionError", first_token=None))
     write(log, line(input=0, output=0, price="unpriced", error="LLMIncompleteResponseError", first_token=0.2))

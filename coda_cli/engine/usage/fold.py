@@ -89,7 +89,8 @@ def speeds_of(counts: tuple[Counts, Counts, Counts]) -> Speeds:
 
 
 def _measure(counts: tuple[Counts, Counts, Counts], line: dict[str, Any], visible: int) -> None:
-    latency, first = _seconds(line.get("latency")), _seconds(line.get("first_token"))
+    latency = _seconds(line.get("latency")) or None  # 0: an answer of a vendor's batch, which nobody waited for
+    first = _seconds(line.get("first_token"))
     told = _seconds(line["rate"]) if "rate" in line else rate(visible, latency or 0.0, first)
     for into, value in zip(counts, (latency, first, told), strict=True):
         if value is not None:
