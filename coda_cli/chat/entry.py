@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct
+
+if TYPE_CHECKING:  # the engine is not loaded for it
+    from coda_cli.engine.conversations.tree import Rating
 
 EntryKind = Literal["user", "assistant", "tool", "system", "summary", "note", "error"]
 
@@ -61,7 +64,7 @@ class Entry(Struct, frozen=True):
     place: int = 1
     siblings: int = 1
     pinned: bool = False
-    rating: Literal["good", "bad"] | None = None
+    rating: Rating | None = None
     tokens: int = 0
     cost: float | None = None
     latency: float | None = None

@@ -1,4 +1,5 @@
-"""`coda`, `coda chat` and `coda ask`, without Typer: to load it takes a fifth of the time to the first word.
+"""`coda`, `coda chat` and `coda ask`, without Typer: to load it takes a third of the time to the first screen and
+a seventh of that to the first word.
 
 What is not plainly one of them (help, a mistake, options put together) is left to Typer. A test holds the two to the
 same reading of a command line.

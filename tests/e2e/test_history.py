@@ -32,6 +32,7 @@ COMMANDS = [
     "tags",
     "pin",
     "unpin",
+    "rate",
     "fork",
     "delete",
     "restore",
@@ -142,6 +143,9 @@ def test_a_conversation_from_ask_is_found_labelled_deleted_and_restored(coda: Pr
     assert history(coda, f"tag {short} book +later --json").json == ["book", "later"]
     assert history(coda, f"tag {short} --remove LATER").text == "book\n"
     assert history(coda, f"pin {short}").code == 0
+    assert "rated good" in history(coda, f"rate {short} good").error
+    assert "rated good" in history(coda, f"export {short}").text
+    assert history(coda, f"rate {short} good --message 1").code == 2
     (row,) = history(coda, "list --pinned --tag book --json").json
     assert (row["title"], row["pinned"], row["tags"]) == ("Deep Thought", True, ["book"])
     assert history(coda, "tags --json").json == [{"tag": "book", "conversations": 1}]

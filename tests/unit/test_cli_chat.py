@@ -157,7 +157,7 @@ def test_the_quick_way_reads_a_command_line_as_typer_does(arguments: list[str]) 
     assert [plainly(started) for started in seen] == [plainly(quick)]
 
 
-def plainly(started: Started) -> dict[str, object]:
+def plainly(started: Started | Asked) -> dict[str, object]:
     """A command line with lists for what is listed, and without the difference between off and not given."""
     shown = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(started).items()}
     return {**shown, "offline": bool(started.offline)}
@@ -192,13 +192,7 @@ def test_the_quick_way_reads_a_question_as_typer_does(arguments: list[str]) -> N
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ask_run, "run", run)
         assert app_run(["ask", *arguments]) == 0
-    assert [listed(asked) for asked in seen] == [listed(quick)]
-
-
-def listed(asked: Asked) -> dict[str, object]:
-    """A command line with lists for what is listed, and without the difference between off and not given."""
-    shown = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(asked).items()}
-    return {**shown, "offline": bool(asked.offline)}
+    assert [plainly(asked) for asked in seen] == [plainly(quick)]
 
 
 @pytest.mark.parametrize(

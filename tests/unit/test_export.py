@@ -122,6 +122,13 @@ def test_markdown_keeps_what_was_said_and_makes_what_is_around_it_safe() -> None
     assert text.rstrip().endswith("print(1)\n```")  # the block that was left open ends with its message
 
 
+def test_what_an_answer_is_worth_is_told() -> None:
+    conversation = forked()
+    conversation.apply({"type": "rating", "message": "a2", "rating": "good", "head": "q2"})
+    for text in (export_markdown(conversation), export_html(conversation)):
+        assert text.count("rated good") == 1
+
+
 def test_a_hidden_message_is_left_out_and_a_summary_is_shown() -> None:
     conversation = forked()
     conversation.apply({"type": "hide", "message": "a2", "hidden": True, "head": "q2"})

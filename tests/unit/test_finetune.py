@@ -13,7 +13,6 @@ from typer.testing import CliRunner, Result
 
 from coda_cli import paths
 from coda_cli.cli.app import app
-from coda_cli.engine.conversations.journal import StoreError
 from coda_cli.engine.conversations.manager import ConversationManager
 from coda_cli.engine.core.config import LLMConfig, LLMProvider, ProviderConfig
 from coda_cli.engine.core.errors import CodaError, LLMError, UsageError
@@ -201,7 +200,7 @@ async def test_chats_are_chosen_by_what_their_answers_are_worth() -> None:
     assert "every answer in it is rated bad" in done.stderr
     await store.rate("conv-good", answers["conv-good 2"], None)
     assert "0 examples" in run("export", "--rated", "good").stderr
-    with pytest.raises(StoreError, match="only answers"):
+    with pytest.raises(UsageError, match="only answers"):
         await store.rate("conv-plain", (await store.messages("conv-plain"))[0].message_id, "good")
 
 

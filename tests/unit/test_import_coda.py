@@ -43,6 +43,7 @@ def sample(root: Path) -> Folder:
         {"type": "pin", "pinned": True},
         {"type": "pin", "message": "a1", "pinned": True},
         {"type": "hide", "message": "a2", "hidden": True},
+        {"type": "rating", "message": "a1", "rating": "good"},
         {"type": "summary", "id": "s1", "covers": ["q", "a1"], "text": "so far", "time": 7.0, "model": "m"},
         {"type": "summary", "id": "s2", "covers": ["q"], "text": "undone", "time": 8.0},
         {"type": "uncompact", "summary": "s2"},
@@ -71,7 +72,7 @@ def state(conversation: Conversation) -> dict[str, Any]:
         "heads",
     )
     nodes = {
-        key: (node.message, node.parent, node.children, node.open, node.pinned, node.hidden)
+        key: (node.message, node.parent, node.children, node.open, node.pinned, node.hidden, node.rating)
         for key, node in conversation.nodes.items()
     }
     return {"nodes": nodes, "order": [*conversation.nodes], **{name: getattr(conversation, name) for name in names}}
@@ -121,15 +122,20 @@ def test_what_was_said_elsewhere_since_is_added_and_nothing_is_overwritten(tmp_p
     say(there, "there", "q2")
     there.append("c", lambda _: [{"type": "title", "title": "Mine"}])
     say(here, "here", "later")
-    here.append(
-        "c", lambda _: [{"type": "pin", "message": "here", "pinned": True}, {"type": "title", "title": "Theirs"}]
-    )
+    marks: list[Record] = [
+        {"type": "pin", "message": "here", "pinned": True},
+        {"type": "title", "title": "Theirs"},
+        {"type": "rating", "message": "here", "rating": "good"},
+        {"type": "rating", "message": "a1", "rating": "bad"},
+    ]
+    here.append("c", lambda _: marks)
     path = exported(here, tmp_path / "c.json")
     assert import_file(there, path).updated == ["c"]
     conversation = there.load("c")
     assert (conversation.title, conversation.head) == ("Mine", "there")
     assert conversation.nodes["here"].parent == "later"
     assert conversation.nodes["here"].pinned
+    assert [conversation.nodes[name].rating for name in ("here", "a1")] == ["good", "good"]
     assert import_file(there, path).unchanged == ["c"]
 
 
@@ -283,7 +289,7 @@ _any = st.recursive(
     max_leaves=6,
 )
 _name = st.sampled_from(["c", "m", "m2", "s", "head", None, 5])
-_types = ["conversation", "message", "checkpoint", "title", "tags", "pin", "hide", "summary", "x"]
+_types = ["conversation", "message", "checkpoint", "title", "tags", "pin", "hide", "rating", "summary", "x"]
 _record = st.fixed_dictionaries(
     {"type": st.sampled_from(_types)},
     optional={

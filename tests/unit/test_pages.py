@@ -32,7 +32,7 @@ LABELS: list[Record] = [
 
 
 def seen(nodes: list[Node]) -> list[tuple[object, ...]]:
-    return [(n.message, n.parent, n.seq, n.open, n.pinned, n.hidden) for n in nodes]
+    return [(n.message, n.parent, n.seq, n.open, n.pinned, n.hidden, n.rating) for n in nodes]
 
 
 def all_pages(folder: Folder, count: int) -> list[Page]:
@@ -89,10 +89,10 @@ def grow(folder: Folder, data: st.DataObject) -> None:
             name = data.draw(st.sampled_from(open_ones))
             folder.add_message("c", named(name), chat.nodes[name].parent or ROOT)
         case "mark" if names:
-            mark = data.draw(st.sampled_from(["pinned", "hidden"]))
-            kind, on = ("pin" if mark == "pinned" else "hide"), data.draw(st.booleans())
+            kind, mark = data.draw(st.sampled_from([("pin", "pinned"), ("hide", "hidden"), ("rating", "rating")]))
+            value = data.draw(st.sampled_from(["good", "bad", None]) if kind == "rating" else st.booleans())
             message = data.draw(some)
-            folder.append("c", lambda _: [{"type": kind, "message": message, mark: on}])
+            folder.append("c", lambda _: [{"type": kind, "message": message, mark: value}])
         case "head":
             head = data.draw(st.sampled_from([None, *names]))
             folder.append("c", lambda _: [{"type": "head", "head": head}])
@@ -138,6 +138,16 @@ def test_a_mark_whose_message_has_lost_its_first_line_counts_as_in_the_whole_con
     del lines[1]
     folder.own_file("c").write_bytes(b"".join(lines))
     check(folder, 1)
+
+
+def test_what_an_answer_is_worth_stands_on_its_page(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.create("c")
+    chat_of(folder, 3)
+    ratings: list[Record] = [{"type": "rating", "message": "a1", "rating": rating} for rating in ("bad", "good")]
+    folder.append("c", lambda _: ratings)
+    assert [node.rating for one in all_pages(folder, 2) for node in one.nodes] == [None, None, None, "good", None, None]
+    check(folder, 2)
 
 
 def test_no_more_is_read_than_the_page_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

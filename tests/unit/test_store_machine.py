@@ -16,7 +16,8 @@ from coda_cli.engine.conversations import operations
 from coda_cli.engine.conversations.journal import Journal, Record, StoreError, Tail
 from coda_cli.engine.conversations.shelf import ROOT
 from coda_cli.engine.conversations.store import Folder
-from coda_cli.engine.conversations.tree import message_record
+from coda_cli.engine.conversations.tree import Rating, message_record
+from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.messages import LLMMessage, MessageRole, TextPart
 from tests.unit.wire_cases import LONG
 
@@ -33,6 +34,7 @@ class Said:
     status: str = "complete"
     pinned: bool = False
     hidden: bool = False
+    rating: Rating | None = None
 
 
 @dataclass
@@ -184,6 +186,17 @@ class Store(RuleBasedStateMachine):
         operations.hide(self._shelf(data), self.name, name, hidden=on)
         self.model.messages[name].hidden = on
 
+    @precondition(lambda self: not self.deleted and self.model.messages)
+    @rule(data=st.data(), rating=st.sampled_from(["good", "bad", None]))
+    def rate(self, data: st.DataObject, rating: Rating | None) -> None:
+        name = self._pick(data)
+        if self.model.messages[name].role is not MessageRole.ASSISTANT:
+            with pytest.raises(UsageError, match="only answers"):
+                operations.rate(self._shelf(data), self.name, name, rating)
+            return
+        operations.rate(self._shelf(data), self.name, name, rating)
+        self.model.messages[name].rating = rating
+
     @precondition(lambda self: not self.deleted and self.model.head)
     @rule(data=st.data())
     def compact(self, data: st.DataObject) -> None:
@@ -222,8 +235,8 @@ class Store(RuleBasedStateMachine):
         path, self.model.head = self.model.path(), head
         expected = [self.model.messages[name] for name in path]
         assert [node.message.message_id for node in copy.path()] == path
-        assert [(n.message.content, n.pinned, n.hidden) for n in copy.path()] == [
-            (said.text, said.pinned, said.hidden) for said in expected
+        assert [(n.message.content, n.pinned, n.hidden, n.rating) for n in copy.path()] == [
+            (said.text, said.pinned, said.hidden, said.rating) for said in expected
         ]
         assert copy.origin == {"conversation": self.name, "message": path[-1] if path else None}
         assert copy.tags == self.model.tags
@@ -315,7 +328,13 @@ class Store(RuleBasedStateMachine):
             assert [node.message.message_id for node in chat.path()] == self.model.path()
             found = {
                 name: Said(
-                    node.message.role, node.message.content, node.parent, node.message.status, node.pinned, node.hidden
+                    node.message.role,
+                    node.message.content,
+                    node.parent,
+                    node.message.status,
+                    node.pinned,
+                    node.hidden,
+                    node.rating,
                 )
                 for name, node in chat.nodes.items()
             }

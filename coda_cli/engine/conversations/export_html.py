@@ -121,7 +121,8 @@ def _facts(conversation: Conversation, summary: str) -> str:
 def _message(numbered: Numbered) -> str:
     message = numbered.node.message
     status = _line(message.status) if message.status != "complete" else ""
-    facts = [moment(message.created), status, "pinned" if numbered.node.pinned else "", numbered.node.rating or ""]
+    rated = f"rated {numbered.node.rating}" if numbered.node.rating is not None else ""
+    facts = [moment(message.created), status, "pinned" if numbered.node.pinned else "", rated]
     who = " · ".join(filter(None, [f"<b>{numbered.number}. {_line(speaker(numbered.node))}</b>", *facts]))
     parts = "\n".join(filter(None, (_part(part, message.role) for part in message.parts)))
     return (

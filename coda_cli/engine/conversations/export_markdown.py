@@ -62,7 +62,7 @@ def _message(numbered: Numbered, level: str) -> Iterator[str]:
     if numbered.node.pinned:
         facts.append("pinned")
     if numbered.node.rating is not None:
-        facts.append(numbered.node.rating)
+        facts.append(f"rated {numbered.node.rating}")
     yield f"{level} {numbered.number}. {' · '.join(filter(None, facts))}"
     for part in message.parts:
         yield _part(part)

@@ -234,7 +234,7 @@ class ConversationManager:
         return await self._change(operations.pin, conversation_id, pinned=pinned, message_id=message_id)
 
     async def rate(self, conversation_id: str, message_id: str, rating: Rating | None) -> Conversation:
-        """Keep what a person thinks of an answer; None takes it back."""
+        """Keep what a person thinks of an answer; None takes it back. Raises UsageError for what is no answer."""
         return await self._change(operations.rate, conversation_id, message_id, rating)
 
     async def hide(self, conversation_id: str, message_id: str, *, hidden: bool = True) -> Conversation:

@@ -13,6 +13,7 @@ from coda_cli.engine.conversations.info import ConversationInfo, Filter
 from coda_cli.engine.conversations.journal import Record, StoreError, Tail
 from coda_cli.engine.conversations.shelf import Shelf
 from coda_cli.engine.conversations.tree import Conversation, Node, Rating, Summary, message_record
+from coda_cli.engine.core.errors import UsageError
 from coda_cli.engine.core.messages import MessageRole, new_id
 
 ID_PREFIX: Final = "conv-"
@@ -208,12 +209,15 @@ def pin(shelf: Shelf, conversation_id: str, *, pinned: bool = True, message_id: 
 
 
 def rate(shelf: Shelf, conversation_id: str, message_id: str, rating: Rating | None) -> Conversation:
-    """Keep what a person thinks of an answer; None takes it back. Raises StoreError, also for what is no answer."""
+    """Keep what a person thinks of an answer; None takes it back.
+
+    Raises StoreError, and UsageError for what is no answer.
+    """
 
     def build(conversation: Conversation) -> Sequence[Record]:
         node = _known(conversation, message_id)
         if node.message.role is not MessageRole.ASSISTANT:
-            raise StoreError("only answers are rated", hint="choose a message of a model")
+            raise UsageError("only answers are rated", hint="choose a message of a model")
         same = node.rating == rating
         return [] if same else [{"type": "rating", "message": message_id, "rating": rating}]
 

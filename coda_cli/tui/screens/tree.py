@@ -139,7 +139,7 @@ class Tree(Sheet[str | None]):
         if node.pinned:
             facts.append(("  ★", "accent"))
         if node.rating is not None:
-            facts.append((f"  {node.rating}", "accent" if node.rating == "good" else "warn"))
+            facts.append((f"  rated {node.rating}", "accent" if node.rating == "good" else "warn"))
         if line.parts > 1:
             facts.append((f"  {line.parts} versions below", "accent"))
         if line.hidden_below:

@@ -42,7 +42,7 @@ def ago(then: float, now: float) -> str:
 
 
 def header(entry: Entry, now: float) -> Block:
-    """Who says it, when, whether it is pinned, and which of its versions it is."""
+    """Who says it, when, whether it is pinned or rated, and which of its versions it is."""
     who = one_line(entry.model or entry.provider) if entry.kind == "assistant" else ""
     line: Line = [(who or _WHO.get(entry.kind, ""), (entry.kind,))]
     if entry.created:
@@ -50,7 +50,7 @@ def header(entry: Entry, now: float) -> Block:
     if entry.pinned:
         line.append((" · ★ pinned", ("pin",)))
     if entry.rating is not None:
-        line.append((f" · {entry.rating}", ("pin",)))
+        line.append((f" · rated {entry.rating}", ("pin",)))
     if entry.siblings > 1:
         line += [
             (" · ", ("muted",)),
